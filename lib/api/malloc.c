@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The malloc family of C11, C23, POSIX and glibc. Compiled twice: with the C library's names for
+ * the shared library, with the prefix allot_ for the static one (names.h).
+ *
+ * Where standards differ these do as glibc does, so that a program behaves as it did: alignment
+ * of 16 for every size; sizes above PTRDIFF_MAX fail with ENOMEM; a request of 0 bytes gets a
+ * block; realloc(p, 0) frees; errno is changed by failure only.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allot/allot.h"
+#include "api/process.h"
+#include "base/message.h"
+#include "names.h"
+#include "os/map.h"
+
+/* C23 and BSD names that the C library's headers may not have. */
+void *API(aligned_alloc)(size_t alignment, size_t bytes);
+void API(cfree)(void *block);
+void API(free_sized)(void *block, size_t bytes);
+void API(free_aligned_sized)(void *block, size_t alignment, size_t bytes);
+
+API_EXPORT void *API(malloc)(size_t bytes)
+{
+	void *p = heap_try_allocate(thread_arena, bytes);
+	return likely(p != NULL) ? p : process_allocate(bytes, ALIGN_BYTES, false);
+}
+
+API_EXPORT void API(free)(void *block)
+{
+	if (unlikely(!heap_try_free(thread_arena, block)))
+		process_free(block, "free");
+}
+
+API_EXPORT void *API(calloc)(size_t count, size_t bytes)
+{
+	size_t total;
+	if (unlikely(!size_multiply(count, bytes, &total))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	void *p = heap_try_allocate(thread_arena, total);
+	return likely(p != NULL) ? memset(p, 0, total) :
+				   process_allocate(total, ALIGN_BYTES, true);
+}
+
+/* realloc(p, 0), as configured. */
+static void *resize_to_zero(void *block)
+{
+	switch (process.options.realloc_zero) {
+	case REALLOC_ZERO_ALLOCATE:
+		return process_resize(block, 0);
+	case REALLOC_ZERO_ABORT:
+		message_string("realloc to 0 bytes (realloc_zero:abort)");
+		message_abort();
+	default:
+		process_free(block, "realloc");
+		return NULL;
+	}
+}
+
+API_EXPORT void *API(realloc)(void *block, size_t bytes)
+{
+	if (unlikely(bytes == 0 && block != NULL))
+		return resize_to_zero(block);
+	return process_resize(block, bytes);
+}
+
+API_EXPORT void *API(reallocarray)(void *block, size_t count, size_t bytes)
+{
+	size_t total;
+	if (unlikely(!size_multiply(count, bytes, &total))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return API(realloc)(block, total);
+}
+
+API_EXPORT void API(cfree)(void *block)
+{
+	API(free)(block);
+}
+
+/* The sizes are hints the caller may get wrong; the heap knows better. */
+API_EXPORT void API(free_sized)(void *block, size_t bytes)
+{
+	(void)bytes;
+	API(free)(block);
+}
+
+API_EXPORT void API(free_aligned_sized)(void *block, size_t alignment, size_t bytes)
+{
+	(void)alignment, (void)bytes;
+	API(free)(block);
+}
+
+/* `alignment` is a power of two. */
+static void *allocate_aligned(size_t alignment, size_t bytes)
+{
+	if (alignment <= ALIGN_BYTES)
+		return API(malloc)(bytes);
+	if (bytes > PTRDIFF_MAX - alignment) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return process_allocate(bytes, alignment, false);
+}
+
+API_EXPORT void *API(aligned_alloc)(size_t alignment, size_t bytes)
+{
+	if (!is_pow2(alignment) || alignment > PTRDIFF_MAX) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return allocate_aligned(alignment, bytes);
+}
+
+/* As glibc's code, not its manual: the alignment is rounded up to a power of two. */
+API_EXPORT void *API(memalign)(size_t alignment, size_t bytes)
+{
+	if (alignment > SIZE_MAX / 2 + 1) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (alignment > PTRDIFF_MAX) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return allocate_aligned((size_t)1 << log2_ceil(size_max(alignment, 1)), bytes);
+}
+
+API_EXPORT int API(posix_memalign)(void **out_block, size_t alignment, size_t bytes)
+{
+	int saved_errno = errno;
+	if (!is_pow2(alignment) || alignment % sizeof(void *) != 0)
+		return EINVAL;
+	void *p = alignment > PTRDIFF_MAX ? NULL : allocate_aligned(alignment, bytes);
+	errno = saved_errno;
+	if (p == NULL)
+		return ENOMEM;
+	*out_block = p;
+	return 0;
+}
+
+API_EXPORT void *API(valloc)(size_t bytes)
+{
+	return allocate_aligned(os_page_bytes(), bytes);
+}
+
+API_EXPORT void *API(pvalloc)(size_t bytes)
+{
+	size_t page_bytes = os_page_bytes();
+	if (bytes > PTRDIFF_MAX - page_bytes) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return allocate_aligned(page_bytes, align_up(bytes, page_bytes));
+}
+
+API_EXPORT size_t API(malloc_usable_size)(void *block)
+{
+	if (block == NULL || !process_prepare())
+		return 0;
+	if (likely(heap_owns(&process.heap, block)))
+		return heap_usable_bytes(&process.heap, block);
+	if (process.is_dormant || foreign_is_libc_block(block))
+		return process.next.usable_size(block);
+	return 0;
+}

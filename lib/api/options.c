@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of options and its reader. See options.h. The table is public (allot_options()), so
+ * that the command's help, manual pages and completion are made from it and cannot differ.
+ */
+#include "api/options.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "allot/allot.h"
+#include "base/bits.h"
+#include "base/compiler.h"
+
+enum {
+	ARENAS_DEFAULT = 32, /* made on contention only, so this is a bound, not a number */
+	ARENAS_MAX = 1024,
+	STRATEGY_WORDS_BYTES_MAX = 128,
+};
+
+#define ARENAS_DEFAULT_TEXT "32"
+
+enum key {
+	KEY_STRATEGY,
+	KEY_FRONT,
+	KEY_FIT,
+	KEY_ORDER,
+	KEY_COALESCE,
+	KEY_SOURCE,
+	KEY_MMAP_THRESHOLD,
+	KEY_TRIM_THRESHOLD,
+	KEY_ARENAS,
+	KEY_CHECK,
+	KEY_ON_ERROR,
+	KEY_REALLOC_ZERO,
+	KEY_STATS,
+	KEY_STATS_FORMAT,
+	KEY_ABORT_CONF,
+	KEY_VERBOSE,
+	KEY_HELP,
+	KEYS,
+};
+
+#define STRATEGY(name) "|" #name
+static const char strategy_words[] =
+#include "strategy/strategies.def"
+	;
+#undef STRATEGY
+
+static const struct allot_option table[KEYS] = {
+	[KEY_STRATEGY] = {"strategy", ALLOT_OPTION_WORD, strategy_words + 1, "segregated",
+			  "The algorithm that finds, splits and merges blocks.", true},
+	[KEY_FRONT] = {"front", ALLOT_OPTION_WORD, "off", "off",
+		       "off: every size goes straight to the strategy.", true},
+	[KEY_FIT] = {"fit", ALLOT_OPTION_WORD, "first|next|best", "the strategy's",
+		     "Which free block is taken, where the strategy has a choice.", true},
+	[KEY_ORDER] = {"order", ALLOT_OPTION_WORD, "lifo|address", "the strategy's",
+		       "Where a freed block goes in a list: in front, or by its address.", true},
+	[KEY_COALESCE] = {"coalesce", ALLOT_OPTION_WORD, "immediate|deferred", "the strategy's",
+			  "When free neighbours are merged: on free, or when a request misses.",
+			  true},
+	[KEY_SOURCE] = {"source", ALLOT_OPTION_WORD, "mmap|sbrk", "mmap",
+			"Where heap pages come from.", true},
+	[KEY_MMAP_THRESHOLD] = {"mmap_threshold", ALLOT_OPTION_SIZE, "SIZE", "dynamic from 128k",
+				"Requests from this size on get a mapping of their own.", true},
+	[KEY_TRIM_THRESHOLD] = {"trim_threshold", ALLOT_OPTION_SIZE, "SIZE",
+				"twice mmap_threshold",
+				"Free pages beyond this many bytes are given back on free.", true},
+	[KEY_ARENAS] = {"arenas", ALLOT_OPTION_COUNT, "COUNT", ARENAS_DEFAULT_TEXT,
+			"At most this many heaps side by side, made when threads contend.", false},
+	[KEY_CHECK] = {"check", ALLOT_OPTION_BOOL, "true|false", "false",
+		       "Prove every invariant of the heap after each call (very slow).", true},
+	[KEY_ON_ERROR] = {"on_error", ALLOT_OPTION_WORD, "abort|log", "abort",
+			  "After a double free, bad pointer or broken tag: end, or go on.", true},
+	[KEY_REALLOC_ZERO] = {"realloc_zero", ALLOT_OPTION_WORD, "free|alloc|abort", "free",
+			      "What realloc(p, 0) does: free p as glibc does, keep a block, abort.",
+			      false},
+	[KEY_STATS] = {"stats", ALLOT_OPTION_TEXT, "stderr|FILE", "none",
+		       "Print statistics at exit, to standard error or appended to a file.", false},
+	[KEY_STATS_FORMAT] = {"stats_format", ALLOT_OPTION_WORD, "text|json", "text",
+			      "How statistics are written.", false},
+	[KEY_ABORT_CONF] = {"abort_conf", ALLOT_OPTION_BOOL, "true|false", "false",
+			    "Make a wrong option end the process instead of being ignored.", false},
+	[KEY_VERBOSE] = {"verbose", ALLOT_OPTION_BOOL, "true|false", "false",
+			 "Say on standard error what was decided at start-up.", false},
+	[KEY_HELP] = {"help", ALLOT_OPTION_BOOL, "true|false", "false",
+		      "Print this table on standard error.", false},
+};
+
+const struct allot_option *allot_options(size_t *out_count)
+{
+	*out_count = KEYS;
+	return table;
+}
+
+void options_init(struct options *options)
+{
+	*options = (struct options){.strategy = strategies[0], .arenas = ARENAS_DEFAULT};
+}
+
+void options_help(void (*print)(const struct text *line))
+{
+	static const char *const types[] = {
+		[ALLOT_OPTION_WORD] = "word", [ALLOT_OPTION_SIZE] = "size",
+		[ALLOT_OPTION_COUNT] = "count", [ALLOT_OPTION_BOOL] = "bool",
+		[ALLOT_OPTION_TEXT] = "text",
+	};
+	for (size_t i = 0; i < KEYS; i++) {
+		char chars[512];
+		struct text line;
+		text_init(&line, chars, sizeof(chars));
+		text_format(&line, "%s:%s (%s, default %s) %s", table[i].key, table[i].values,
+			    types[table[i].type], table[i].default_value, table[i].help);
+		print(&line);
+	}
+}
+
+/* ---- words ---- */
+
+/* A piece of the configuration. */
+struct word {
+	const char *chars;
+	size_t length;
+};
+
+static bool word_is(struct word word, const char *string)
+{
+	return string_is(word.chars, word.length, string);
+}
+
+/* The index of `word` among the alternatives "a|b|c", or -1. */
+static int word_index(struct word word, const char *alternatives)
+{
+	for (int index = 0;; index++) {
+		size_t length = strcspn(alternatives, "|");
+		if (length == word.length && memcmp(alternatives, word.chars, length) == 0)
+			return index;
+		if (alternatives[length] == '\0')
+			return -1;
+		alternatives += length + 1;
+	}
+}
+
+/* Remembers the candidate nearest to a word. */
+struct nearest {
+	struct word word;
+	size_t distance;
+	char name[OPTION_WORD_BYTES_MAX];
+};
+
+static void nearest_try(struct nearest *nearest, const char *chars, size_t length)
+{
+	char name[OPTION_WORD_BYTES_MAX];
+	if (length >= sizeof(name))
+		return;
+	memcpy(name, chars, length);
+	name[length] = '\0';
+	size_t distance = string_distance(nearest->word.chars, nearest->word.length, name);
+	if (distance < nearest->distance) {
+		nearest->distance = distance;
+		memcpy(nearest->name, name, length + 1);
+	}
+}
+
+/* ", did you mean 'x'?" when x is near enough to be meant, else what is valid. */
+static void suggest(struct nearest *nearest, struct text *message, const char *valid)
+{
+	if (nearest->distance <= size_max(2, nearest->word.length / 2))
+		text_format(message, ", did you mean '%s'? (valid: %s)", nearest->name, valid);
+	else
+		text_format(message, " (valid: %s)", valid);
+}
+
+static bool wrong_value(const struct allot_option *option, struct word value,
+			struct text *message)
+{
+	struct nearest nearest = {.word = value, .distance = SIZE_MAX};
+	text_format(message, "option %s: no value '", option->key);
+	text_bytes(message, value.chars, value.length);
+	text_string(message, "'");
+	if (option->type == ALLOT_OPTION_WORD || option->type == ALLOT_OPTION_BOOL) {
+		for (const char *v = option->values; *v != '\0';) {
+			size_t length = strcspn(v, "|");
+			nearest_try(&nearest, v, length);
+			v += length + (v[length] == '|');
+		}
+	}
+	suggest(&nearest, message, option->values);
+	return false;
+}
+
+static bool wrong_key(struct word key, bool heap_only, struct text *message)
+{
+	struct nearest nearest = {.word = key, .distance = SIZE_MAX};
+	char valid_chars[256];
+	struct text valid;
+	text_init(&valid, valid_chars, sizeof(valid_chars));
+	for (size_t i = 0; i < KEYS; i++) {
+		if (heap_only && !table[i].is_heap_option)
+			continue;
+		nearest_try(&nearest, table[i].key, strlen(table[i].key));
+		text_string(&valid, valid.length > 0 ? "|" : "");
+		text_string(&valid, table[i].key);
+	}
+	text_string(message, "no option '");
+	text_bytes(message, key.chars, key.length);
+	text_string(message, "'");
+	suggest(&nearest, message, valid_chars);
+	return false;
+}
+
+/* Digits with an optional k, m or g. */
+static bool size_read(struct word value, bool takes_unit, size_t *out)
+{
+	size_t size = 0;
+	size_t i = 0;
+	for (; i < value.length && value.chars[i] >= '0' && value.chars[i] <= '9'; i++) {
+		if (!size_multiply(size, 10, &size) ||
+		    !size_add(size, (size_t)(value.chars[i] - '0'), &size))
+			return false;
+	}
+	if (i == 0)
+		return false;
+	if (takes_unit && i + 1 == value.length) {
+		static const char units[] = "kmgKMG";
+		const char *unit = memchr(units, value.chars[i], sizeof(units) - 1);
+		if (unit == NULL || !size_multiply(size, (size_t)1 << ((unit - units) % 3 + 1) * 10,
+						   &size))
+			return false;
+		i++;
+	}
+	*out = size;
+	return i == value.length;
+}
+
+/* ---- setting ---- */
+
+static bool set_strategy(struct options *options, int index)
+{
+	options->strategy = strategies[index];
+	return true;
+}
+
+/* Set a key of type word or bool, `index` being the value's place among its words. */
+static bool set_word(struct options *options, enum key key, int index)
+{
+	bool is_true = index == 0; /* "true|false" */
+	switch (key) {
+	case KEY_STRATEGY:
+		return set_strategy(options, index);
+	case KEY_FIT:
+		options->policy.fit = (enum fit)index;
+		return options->has_fit = true;
+	case KEY_ORDER:
+		options->policy.order = (enum order)index;
+		return options->has_order = true;
+	case KEY_COALESCE:
+		options->policy.coalesce = (enum coalesce)index;
+		return options->has_coalesce = true;
+	case KEY_SOURCE:
+		options->source = (enum option_source)index;
+		break;
+	case KEY_ON_ERROR:
+		options->on_error = (enum option_error)index;
+		break;
+	case KEY_REALLOC_ZERO:
+		options->realloc_zero = (enum option_zero)index;
+		break;
+	case KEY_STATS_FORMAT:
+		options->stats_are_json = index == 1;
+		break;
+	case KEY_CHECK:
+		options->check = is_true;
+		break;
+	case KEY_ABORT_CONF:
+		options->abort_conf = is_true;
+		break;
+	case KEY_VERBOSE:
+		options->verbose = is_true;
+		break;
+	case KEY_HELP:
+		options->help = is_true;
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+static bool set_size(struct options *options, enum key key, size_t size)
+{
+	switch (key) {
+	case KEY_MMAP_THRESHOLD:
+		options->mmap_threshold_bytes = size_max(size, 1);
+		return true;
+	case KEY_TRIM_THRESHOLD:
+		options->trim_threshold_bytes = size_max(size, 1);
+		return true;
+	case KEY_ARENAS:
+		options->arenas = size;
+		return size >= 1 && size <= ARENAS_MAX;
+	default:
+		return false;
+	}
+}
+
+static bool set_text(struct options *options, struct word value)
+{
+	if (value.length == 0 || value.length >= sizeof(options->stats))
+		return false;
+	memcpy(options->stats, value.chars, value.length);
+	options->stats[value.length] = '\0';
+	return true;
+}
+
+static bool option_set(struct options *options, enum key key, struct word value)
+{
+	size_t size;
+	int index;
+	switch (table[key].type) {
+	case ALLOT_OPTION_WORD:
+	case ALLOT_OPTION_BOOL:
+		index = word_index(value, table[key].values);
+		return index >= 0 && set_word(options, key, index);
+	case ALLOT_OPTION_SIZE:
+	case ALLOT_OPTION_COUNT:
+		return size_read(value, table[key].type == ALLOT_OPTION_SIZE, &size) &&
+		       set_size(options, key, size);
+	case ALLOT_OPTION_TEXT:
+		return set_text(options, value);
+	}
+	return false;
+}
+
+static bool pair_read(struct options *options, struct word pair, bool heap_only,
+		      struct text *message)
+{
+	const char *colon = memchr(pair.chars, ':', pair.length);
+	struct word key = {pair.chars, colon == NULL ? pair.length : (size_t)(colon - pair.chars)};
+	for (int i = 0; i < KEYS; i++) {
+		if (!word_is(key, table[i].key) || (heap_only && !table[i].is_heap_option))
+			continue;
+		struct word value = {pair.chars + key.length, 0};
+		if (colon != NULL)
+			value = (struct word){colon + 1, pair.length - key.length - 1};
+		return option_set(options, (enum key)i, value) ||
+		       wrong_value(&table[i], value, message);
+	}
+	return wrong_key(key, heap_only, message);
+}
+
+bool options_read(struct options *options, const char *conf, size_t length, bool heap_only,
+		  struct text *message)
+{
+	bool is_right = true;
+	char unused_chars[1];
+	struct text unused;
+	text_init(&unused, unused_chars, sizeof(unused_chars));
+	for (const char *end = conf + length; conf < end;) {
+		size_t span = 0;
+		while (conf + span < end && strchr(",\n", conf[span]) == NULL)
+			span++;
+		struct word pair = {conf, span};
+		while (pair.length > 0 && strchr(" \t", *pair.chars) != NULL)
+			pair.chars++, pair.length--;
+		while (pair.length > 0 && strchr(" \t", pair.chars[pair.length - 1]) != NULL)
+			pair.length--;
+		/* Only the first wrong word is described. A file may have comments. */
+		if (pair.length > 0 && *pair.chars != '#' &&
+		    !pair_read(options, pair, heap_only, is_right ? message : &unused))
+			is_right = false;
+		conf += span + 1;
+	}
+	return is_right;
+}
+
+/* ---- policies ---- */
+
+/* Is the chosen policy `value` among `has`? If not, say so. */
+static bool policy_settle(const struct options *options, enum key key, unsigned has,
+			  unsigned value, struct text *message)
+{
+	if (has >> value & 1)
+		return true;
+	text_format(message, "strategy %s has no choice of '%s' like that", options->strategy->name,
+		    table[key].key);
+	return false;
+}
+
+bool options_settle(struct options *options, struct text *message)
+{
+	const struct strategy *strategy = options->strategy;
+	struct strategy_policy *policy = &options->policy;
+	const struct strategy_policy *defaults = &strategy->default_policy;
+	bool is_right = true;
+	if (options->has_fit &&
+	    !policy_settle(options, KEY_FIT, strategy->fits, policy->fit, message))
+		is_right = options->has_fit = false;
+	if (options->has_order &&
+	    !policy_settle(options, KEY_ORDER, strategy->orders, policy->order, message))
+		is_right = options->has_order = false;
+	if (options->has_coalesce && !policy_settle(options, KEY_COALESCE, strategy->coalescings,
+						    policy->coalesce, message))
+		is_right = options->has_coalesce = false;
+	policy->fit = options->has_fit ? policy->fit : defaults->fit;
+	policy->order = options->has_order ? policy->order : defaults->order;
+	policy->coalesce = options->has_coalesce ? policy->coalesce : defaults->coalesce;
+	return is_right;
+}
+
+bool allot_conf_check(const char *conf, char *message, size_t message_bytes)
+{
+	struct options options;
+	struct text text;
+	text_init(&text, message, message_bytes);
+	options_init(&options);
+	return options_read(&options, conf, strlen(conf), false, &text) &&
+	       options_settle(&options, &text);
+}

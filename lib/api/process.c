@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Set-up of the process heap, and its long ways. See process.h.
+ */
+#include "api/process.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "allot/allot.h"
+#include "api/fault.h"
+#include "base/memcheck.h"
+#include "base/message.h"
+#include "os/brk.h"
+#include "os/process.h"
+
+enum { CONF_BYTES_MAX = 4096 };
+
+#define CONF_FILE "/etc/allot.conf"
+
+struct process process;
+__thread struct arena *thread_arena;
+
+/* Storage of the first arena: there before any memory can be asked for. */
+static union {
+	struct arena arena;
+	unsigned char bytes[sizeof(struct arena) + STRATEGY_STATE_BYTES_MAX];
+} first_arena;
+
+enum { UNPREPARED, PREPARING, PREPARED };
+static _Atomic int stage;
+static _Atomic uintptr_t preparer; /* the thread that is PREPARING */
+
+void process_say(const struct text *line)
+{
+	message_write(line);
+}
+
+/* ---- configuration ---- */
+
+static void conf_read(const char *conf, size_t length, const char *from, bool *is_right)
+{
+	char chars[512];
+	struct text message;
+	text_init(&message, chars, sizeof(chars));
+	text_format(&message, "%s: ", from);
+	if (options_read(&process.options, conf, length, false, &message))
+		return;
+	process_say(&message);
+	*is_right = false;
+}
+
+/* Built-in < allot_conf of the program < the file < the environment, unless that is distrusted. */
+static void configure(void)
+{
+	char file[CONF_BYTES_MAX];
+	char chars[256];
+	struct text message;
+	bool is_right = true;
+	options_init(&process.options);
+	if (&allot_conf != NULL && allot_conf != NULL)
+		conf_read(allot_conf, strlen(allot_conf), "allot_conf", &is_right);
+	size_t length = os_file_read(CONF_FILE, file, sizeof(file));
+	if (length > 0)
+		conf_read(file, length, CONF_FILE, &is_right);
+	const char *environment = os_is_secure() ? NULL : os_environment("ALLOT_CONF");
+	if (environment != NULL)
+		conf_read(environment, strlen(environment), "ALLOT_CONF", &is_right);
+	text_init(&message, chars, sizeof(chars));
+	if (!options_settle(&process.options, &message)) {
+		process_say(&message);
+		is_right = false;
+	}
+	if (!is_right && process.options.abort_conf) {
+		message_string("wrong options are fatal (abort_conf:true)");
+		message_abort();
+	}
+	if (process.options.help)
+		options_help(process_say);
+}
+
+static void report(const struct heap_fault *fault, void *context)
+{
+	(void)context;
+	fault_print(fault);
+	if (process.options.on_error == ON_ERROR_ABORT)
+		message_abort();
+}
+
+static void prepare(void)
+{
+	const struct options *options = &process.options;
+	configure();
+	process.break_at_start = os_break();
+	unsigned watch = options->stats[0] != '\0' ? WATCH_BOOKS : 0;
+	if (options->check)
+		watch |= WATCH_CHECK;
+	if (memcheck_is_running())
+		watch |= WATCH_MEMCHECK;
+	struct heap_config config = {
+		.arena = {
+			.strategy = options->strategy,
+			.policy = options->policy,
+			.source = options->source == SOURCE_SBRK ? ARENA_SBRK : ARENA_MMAP,
+			.key = os_random_seed(),
+		},
+		.arena_count_max = options->arenas,
+		.mmap_threshold_bytes = options->mmap_threshold_bytes,
+		.trim_threshold_bytes = options->trim_threshold_bytes,
+		.watch = watch,
+		.report = report,
+	};
+	if (!heap_init(&process.heap, &config, &first_arena.arena)) {
+		message_string("no memory for the first tables of the heap");
+		message_abort();
+	}
+}
+
+ALLOT_COLD static bool prepare_once(void)
+{
+	int expected = UNPREPARED;
+	if (atomic_compare_exchange_strong(&stage, &expected, PREPARING)) {
+		atomic_store(&preparer, thread_self());
+		prepare();
+		atomic_store(&stage, PREPARED);
+		return true;
+	}
+	if (atomic_load(&preparer) == thread_self() && atomic_load(&stage) == PREPARING)
+		return false;
+	while (atomic_load(&stage) != PREPARED)
+		os_yield();
+	return true;
+}
+
+bool process_prepare(void)
+{
+	return likely(atomic_load_explicit(&stage, memory_order_acquire) == PREPARED) ||
+	       prepare_once();
+}
+
+/* ---- the long ways ---- */
+
+static void *no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void *allocate_next(size_t bytes, size_t align, bool must_be_zero)
+{
+	void *p = align <= ALIGN_BYTES ? process.next.malloc(bytes) :
+					 process.next.memalign(align, bytes);
+	if (p != NULL && must_be_zero)
+		memset(p, 0, bytes);
+	return p;
+}
+
+ALLOT_OUTLINE void *process_allocate(size_t bytes, size_t align, bool must_be_zero)
+{
+	if (bytes > PTRDIFF_MAX || !process_prepare())
+		return no_memory();
+	if (unlikely(process.is_dormant))
+		return allocate_next(bytes, align, must_be_zero);
+	void *p = heap_allocate_slow(&process.heap, &thread_arena, bytes, align, must_be_zero);
+	return p != NULL ? p : no_memory();
+}
+
+ALLOT_OUTLINE void process_free(void *p, const char *call)
+{
+	if (p == NULL || !process_prepare())
+		return;
+	if (likely(heap_owns(&process.heap, p)))
+		heap_free_slow(&process.heap, p, call);
+	else
+		foreign_free(p, call);
+}
+
+/* A block of another allocator becomes one of ours, if its size can be known. */
+static void *resize_foreign(void *p, size_t bytes)
+{
+	if (process.is_dormant)
+		return process.next.realloc(p, bytes);
+	if (!foreign_is_libc_block(p)) {
+		foreign_free(p, "realloc");
+		return no_memory();
+	}
+	size_t old_bytes = process.next.usable_size(p);
+	void *moved = process_allocate(bytes, ALIGN_BYTES, false);
+	if (moved == NULL)
+		return NULL;
+	memcpy(moved, p, size_min(old_bytes, bytes));
+	foreign_free(p, "realloc");
+	return moved;
+}
+
+void *process_resize(void *p, size_t bytes)
+{
+	if (p == NULL)
+		return process_allocate(bytes, ALIGN_BYTES, false);
+	if (bytes > PTRDIFF_MAX || !process_prepare())
+		return no_memory();
+	if (!heap_owns(&process.heap, p))
+		return resize_foreign(p, bytes);
+	void *resized = heap_resize(&process.heap, &thread_arena, p, bytes);
+	return resized != NULL ? resized : no_memory();
+}

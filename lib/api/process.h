@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process heap: the one heap that the malloc family serves, and all global state there is.
+ *
+ * It must be usable from the first malloc of a process, which the dynamic loader makes before
+ * any constructor has run, and from any thread and signal handler after that. So everything
+ * begins as zeros, is set up on the first call that takes the long way, and stays.
+ */
+#ifndef API_PROCESS_H
+#define API_PROCESS_H
+
+#include "api/options.h"
+#include "front/heap.h"
+
+/* Functions of the allocator that would have served the program without us. */
+struct next_allocator {
+	void *(*malloc)(size_t bytes);
+	void *(*realloc)(void *block, size_t bytes);
+	void (*free)(void *block);
+	void *(*memalign)(size_t align, size_t bytes);
+	size_t (*usable_size)(void *block);
+};
+
+struct process {
+	struct heap heap;
+	struct options options;
+	struct next_allocator next; /* set by the shared library's constructor */
+	bool is_dormant;            /* the program has an allocator of its own: pass on to next */
+	uintptr_t break_at_start;   /* where the C library's own heap would begin */
+};
+
+extern struct process process;
+
+/* The arena the calling thread used last; NULL makes every call take the long way. */
+extern __thread struct arena *thread_arena __attribute__((tls_model("initial-exec")));
+
+/*
+ * The process heap is ready when this returns true. False only in a signal handler that
+ * interrupted its very set-up.
+ */
+bool process_prepare(void);
+
+/* Long ways of malloc and free, for the process. errno is ENOMEM after a NULL. */
+void *process_allocate(size_t bytes, size_t align, bool must_be_zero);
+void process_free(void *p, const char *call);
+/* realloc() with a block and any size. */
+void *process_resize(void *p, size_t bytes);
+
+/* Print statistics if they were asked for; at exit. */
+void process_report_statistics(void);
+
+/* A line about a configuration or decision, on standard error. */
+void process_say(const struct text *line);
+
+/* ---- foreign.c ---- */
+
+/*
+ * Free a pointer that is not ours: to the next allocator if that is whose it is, else a fault.
+ */
+void foreign_free(void *p, const char *call);
+/* Is `p` a block of the C library's own heap, as far as that can be seen? */
+bool foreign_is_libc_block(const void *p);
+
+/* ---- fork.c ---- */
+
+void fork_prepare(void);
+void fork_parent(void);
+void fork_child(void);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the compiler can be told: branch weights, inlining, containing structs, array lengths.
+ */
+#ifndef BASE_COMPILER_H
+#define BASE_COMPILER_H
+
+#include <stddef.h>
+
+#define likely(c) __builtin_expect(!!(c), 1)
+#define unlikely(c) __builtin_expect(!!(c), 0)
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define container_of(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
+
+/* Always inline: templates whose function arguments are constants, and fast paths. */
+#define ALLOT_INLINE static inline __attribute__((always_inline))
+/* Never inline, and kept apart from hot code: slow paths. */
+#define ALLOT_COLD __attribute__((noinline, cold))
+/* Kept out of line so that the fast path needs no stack frame for it. */
+#define ALLOT_OUTLINE __attribute__((noinline))
+
+#endif

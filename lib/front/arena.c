@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Arenas: entering, pending frees, purging. See arena.h.
+ */
+#include "front/arena.h"
+
+#include "front/heap.h"
+#include "pages/own_memory.h"
+
+void arena_init(struct arena *arena, struct heap *heap, const struct arena_config *config)
+{
+	const struct strategy *strategy = config->strategy;
+	struct page_source *source = &arena->source;
+	size_t unit_bytes = strategy->unit_bytes != 0 ? strategy->unit_bytes :
+							config->owners->page_bytes;
+	arena->heap = heap;
+	arena->strategy = strategy;
+	arena->core = (struct strategy_core *)(void *)arena->state;
+	arena->core->source = source;
+	arena->core->policy = config->policy;
+	arena->core->key = config->key | 1;
+	switch (config->source) {
+	case ARENA_MMAP:
+		source_mmap_init(source, config->owners, arena, unit_bytes);
+		break;
+	case ARENA_SBRK:
+		source_sbrk_init(source, config->owners, arena, unit_bytes, config->break_lock);
+		break;
+	case ARENA_BUFFER:
+		source_buffer_init(source, config->owners, arena, unit_bytes, config->buffer,
+				   config->buffer_bytes);
+		break;
+	}
+	strategy->init(arena->state);
+}
+
+bool arena_enter(struct arena *arena, uintptr_t self, bool is_alone)
+{
+	if (likely(arena_try_enter(arena, self, is_alone)))
+		return true;
+	if (lock_is_mine(&arena->lock, self))
+		return false;
+	/*
+	 * Nobody waits for a lock that a fork holds: the fork itself may be waiting for a lock of
+	 * stdio that our caller holds. Who waits already is woken and turned away.
+	 */
+	if (atomic_load(&arena->is_abandoned) ||
+	    !lock_wait(&arena->lock, self, &arena->heap->freeze_count))
+		return false;
+	if (unlikely(atomic_load_explicit(&arena->pending_count, memory_order_relaxed) != 0))
+		arena_drain(arena);
+	return true;
+}
+
+static struct pending_bag *bag_after(struct pending_bag *bag)
+{
+	struct pending_bag *next = atomic_load(&bag->next);
+	if (next != NULL)
+		return next;
+	struct pending_bag *fresh = own_memory_create(sizeof(*fresh));
+	if (fresh == NULL)
+		return NULL;
+	if (atomic_compare_exchange_strong(&bag->next, &next, fresh))
+		return fresh;
+	own_memory_destroy(fresh, sizeof(*fresh));
+	return next;
+}
+
+bool arena_leave_pending(struct arena *arena, void *p)
+{
+	for (struct pending_bag *bag = &arena->pending; bag != NULL; bag = bag_after(bag)) {
+		for (int i = 0; i < PENDING_SLOTS; i++) {
+			uintptr_t empty = 0;
+			if (atomic_compare_exchange_strong(&bag->slots[i], &empty, (uintptr_t)p)) {
+				atomic_fetch_add(&arena->pending_count, 1);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+ALLOT_COLD void arena_drain(struct arena *arena)
+{
+	for (struct pending_bag *bag = &arena->pending; bag != NULL;
+	     bag = atomic_load(&bag->next)) {
+		for (int i = 0; i < PENDING_SLOTS; i++) {
+			uintptr_t address = atomic_exchange(&bag->slots[i], 0);
+			if (address == 0)
+				continue;
+			atomic_fetch_sub(&arena->pending_count, 1);
+			struct region *region = owners_region(arena->source.owners, address);
+			if (!arena->strategy->free(arena->state, region, (void *)address))
+				heap_report(arena->heap, arena, "free");
+		}
+	}
+}
+
+ALLOT_COLD void arena_purge(struct arena *arena, size_t limit_bytes, size_t keep_bytes)
+{
+	enum { DIRTY_SHARE = 8 };
+	arena->dirty_limit_bytes = size_max(limit_bytes, arena->source.mapped_bytes / DIRTY_SHARE);
+	if (arena->core->dirty_bytes > arena->dirty_limit_bytes)
+		arena->strategy->trim(arena->state, keep_bytes);
+}

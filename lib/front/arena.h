@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Arena: one strategy on one source of pages, behind one lock.
+ *
+ * A heap has one or more; a thread prefers the one it used last and moves on when it finds it
+ * locked. A block is freed into the arena it came from, whoever frees it.
+ *
+ * Some callers must not wait for the lock: a signal handler that interrupted this very thread
+ * inside the arena, a thread that runs while another is forking. They leave blocks to free on
+ * the pending list, a bag of atomic slots beside the heap's memory, and the next one to enter the
+ * arena frees them. Nothing is written into a block before the strategy has vouched for it.
+ */
+#ifndef FRONT_ARENA_H
+#define FRONT_ARENA_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#include "base/bits.h"
+#include "base/compiler.h"
+#include "base/lock.h"
+#include "os/thread.h"
+#include "strategy/strategy.h"
+
+enum { PENDING_SLOTS = 30 };
+
+/* A bag of blocks to free; more bags are chained behind it and kept. */
+struct pending_bag {
+	_Atomic uintptr_t slots[PENDING_SLOTS];
+	struct pending_bag *_Atomic next;
+};
+
+struct arena {
+	struct lock lock;
+	const struct strategy *strategy;
+	struct strategy_core *core;  /* the strategy's state begins with it */
+	_Atomic size_t limit_bytes;  /* requests from here on are not for the strategy */
+	size_t dirty_limit_bytes;    /* core->dirty_bytes above this ask for a purge */
+	_Atomic size_t pending_count;
+	struct heap *heap;
+	struct arena *_Atomic next;  /* in the heap's list */
+	_Atomic bool is_frozen;      /* a fork holds the lock: do not wait */
+	_Atomic bool is_abandoned;   /* its owner does not exist in this process: never wait */
+	struct page_source source;
+	struct pending_bag pending;
+	alignas(64) unsigned char state[];
+};
+
+/* The kinds of source an arena can have. */
+enum arena_source { ARENA_MMAP, ARENA_SBRK, ARENA_BUFFER };
+
+/* How an arena is made; `strategy` and `policy` are those of its heap. */
+struct arena_config {
+	const struct strategy *strategy;
+	struct strategy_policy policy;
+	enum arena_source source;
+	struct owners *owners;
+	struct lock *break_lock; /* sbrk */
+	void *buffer;            /* buffer */
+	size_t buffer_bytes;
+	uint64_t key;
+};
+
+/* Bytes an arena needs for itself. */
+static inline size_t arena_bytes(const struct strategy *strategy)
+{
+	return sizeof(struct arena) + strategy->state_bytes;
+}
+
+/* Begin an arena in zeroed memory of arena_bytes(). Asks for no pages. */
+void arena_init(struct arena *arena, struct heap *heap, const struct arena_config *config);
+
+/* Free what was left pending. The lock is held. */
+void arena_drain(struct arena *arena);
+
+/* Leave `p` for the next one who enters. False when there was no memory to note it. */
+bool arena_leave_pending(struct arena *arena, void *p);
+
+/* Enter without waiting. */
+ALLOT_INLINE bool arena_try_enter(struct arena *arena, uintptr_t self, bool is_alone)
+{
+	if (unlikely(!lock_try(&arena->lock, self, is_alone)))
+		return false;
+	if (unlikely(atomic_load_explicit(&arena->pending_count, memory_order_relaxed) != 0))
+		arena_drain(arena);
+	return true;
+}
+
+/* Enter, waiting if need be. False when waiting would be for ever or is forbidden just now. */
+bool arena_enter(struct arena *arena, uintptr_t self, bool is_alone);
+
+ALLOT_INLINE void arena_leave(struct arena *arena, bool is_alone)
+{
+	lock_give(&arena->lock, is_alone);
+}
+
+/* Does the arena hold more dirty free pages than it should? The lock is held. */
+ALLOT_INLINE bool arena_is_dirty(const struct arena *arena)
+{
+	return unlikely(arena->core->dirty_bytes > arena->dirty_limit_bytes);
+}
+
+/*
+ * Give back dirty pages if they are more than `limit_bytes` and an eighth of the arena, keeping
+ * `keep_bytes` at the end. The lock is held.
+ */
+void arena_purge(struct arena *arena, size_t limit_bytes, size_t keep_bytes);
+
+#endif

@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The long ways of a heap. See heap.h.
+ */
+#include "front/heap.h"
+
+#include <string.h>
+
+#include "base/memcheck.h"
+#include "pages/own_memory.h"
+
+enum {
+	MMAP_THRESHOLD_BYTES = 128 << 10,
+	MMAP_THRESHOLD_BYTES_MAX = 32 << 20, /* how far the dynamic threshold rises */
+	TRIM_SHARE = 2,                      /* trim threshold: so many mmap thresholds */
+	KEEP_BYTES = 64 << 10,               /* left at the end of an arena by a purge */
+};
+
+/* ---- life ---- */
+
+static void arena_set_limit(struct heap *heap, struct arena *arena)
+{
+	size_t threshold = atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed);
+	size_t largest = arena->strategy->request_bytes_max + 1;
+	atomic_store_explicit(&arena->limit_bytes, size_min(threshold, largest),
+			      memory_order_relaxed);
+}
+
+void heap_set_thresholds(struct heap *heap, size_t mmap_bytes, size_t trim_bytes)
+{
+	if (mmap_bytes != SIZE_MAX)
+		atomic_store(&heap->mmap_threshold_bytes, mmap_bytes);
+	if (trim_bytes != SIZE_MAX)
+		atomic_store(&heap->trim_threshold_bytes, trim_bytes);
+	atomic_store(&heap->is_threshold_fixed, true);
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next))
+		arena_set_limit(heap, arena);
+}
+
+bool heap_init(struct heap *heap, const struct heap_config *config, struct arena *first)
+{
+	if (!owners_init(&heap->owners))
+		return false;
+	heap->config = *config;
+	heap->config.arena.owners = &heap->owners;
+	heap->config.arena.break_lock = &heap->break_lock;
+	size_t mmap_bytes = config->mmap_threshold_bytes;
+	size_t trim_bytes = config->trim_threshold_bytes;
+	atomic_init(&heap->is_threshold_fixed, mmap_bytes != 0 || trim_bytes != 0);
+	if (mmap_bytes == 0)
+		mmap_bytes = MMAP_THRESHOLD_BYTES;
+	if (trim_bytes == 0)
+		trim_bytes = size_min(mmap_bytes, MMAP_THRESHOLD_BYTES_MAX) * TRIM_SHARE;
+	atomic_init(&heap->mmap_threshold_bytes, mmap_bytes);
+	atomic_init(&heap->trim_threshold_bytes, trim_bytes);
+	arena_init(first, heap, &heap->config.arena);
+	arena_set_limit(heap, first);
+	heap->first = first;
+	atomic_init(&heap->arena_count, 1);
+	return true;
+}
+
+void heap_finish(struct heap *heap)
+{
+	struct arena *arena = heap->first;
+	while (arena != NULL) {
+		struct arena *next = atomic_load(&arena->next);
+		source_finish(&arena->source);
+		if (arena != heap->first)
+			own_memory_destroy(arena, arena_bytes(arena->strategy));
+		arena = next;
+	}
+	owners_finish(&heap->owners);
+}
+
+static struct arena *arena_create(struct heap *heap)
+{
+	size_t count = atomic_load(&heap->arena_count);
+	do {
+		if (count >= heap->config.arena_count_max)
+			return NULL;
+	} while (!atomic_compare_exchange_weak(&heap->arena_count, &count, count + 1));
+	struct arena *arena = own_memory_create(arena_bytes(heap->config.arena.strategy));
+	if (arena == NULL) {
+		atomic_fetch_sub(&heap->arena_count, 1);
+		return NULL;
+	}
+	arena_init(arena, heap, &heap->config.arena);
+	arena_set_limit(heap, arena);
+	/* Its maker is its first user: it is published locked. */
+	lock_try(&arena->lock, thread_self(), false);
+	struct arena *second = atomic_load(&heap->first->next);
+	do {
+		atomic_store(&arena->next, second);
+	} while (!atomic_compare_exchange_weak(&heap->first->next, &second, arena));
+	return arena;
+}
+
+/* ---- reporting ---- */
+
+void heap_report(struct heap *heap, struct arena *arena, const char *call)
+{
+	struct heap_fault report = {
+		.fault = arena->core->fault,
+		.call = call,
+		.strategy = arena->strategy->name,
+	};
+	if (report.fault.kind == FAULT_NONE)
+		return;
+	arena->core->fault = (struct fault){0};
+	heap->config.report(&report, heap->config.report_context);
+}
+
+static void report_foreign(struct heap *heap, const void *p, const char *call)
+{
+	struct mapping mapping;
+	struct heap_fault report = {
+		.fault = {FAULT_FOREIGN, (uintptr_t)p, 0, 0},
+		.call = call,
+		.strategy = heap->first->strategy->name,
+	};
+	if (mapping_find(&heap->owners, p, &mapping) && !mapping.is_live) {
+		report.fault = (struct fault){FAULT_DOUBLE_FREE, (uintptr_t)p, mapping.base,
+					      mapping.mapped_bytes};
+		report.strategy = "mapping";
+	} else if (mapping_containing(&heap->owners, p, SIZE_MAX, &mapping)) {
+		bool is_aligned_address = is_aligned((uintptr_t)p, ALIGN_BYTES);
+		report.fault = (struct fault){is_aligned_address ? FAULT_INTERIOR :
+								   FAULT_MISALIGNED,
+					      (uintptr_t)p, mapping.base, mapping.mapped_bytes};
+		report.strategy = "mapping";
+	}
+	heap->config.report(&report, heap->config.report_context);
+}
+
+/* ---- the books ---- */
+
+static void entry_add(struct book_entry *entry, size_t bytes)
+{
+	size_t now = atomic_fetch_add_explicit(&entry->now, bytes, memory_order_relaxed) + bytes;
+	size_t peak = atomic_load_explicit(&entry->peak, memory_order_relaxed);
+	while (now > peak && !atomic_compare_exchange_weak_explicit(&entry->peak, &peak, now,
+								    memory_order_relaxed,
+								    memory_order_relaxed))
+		;
+}
+
+static void entry_set(struct book_entry *entry, size_t bytes)
+{
+	atomic_store_explicit(&entry->now, 0, memory_order_relaxed);
+	entry_add(entry, bytes);
+}
+
+static void books_count(_Atomic uint64_t *counter)
+{
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static void books_mapped(struct heap *heap)
+{
+	struct heap_books *books = &heap->books;
+	size_t mapped = atomic_load(&heap->owners.mapping_mapped_bytes);
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next))
+		mapped += __atomic_load_n(&arena->source.mapped_bytes, __ATOMIC_RELAXED);
+	size_t used = atomic_load(&books->requested.now) + atomic_load(&books->rounding.now) +
+		      atomic_load(&books->tags.now);
+	entry_set(&books->mapped, mapped);
+	entry_set(&books->free, size_minus(mapped, used));
+}
+
+static void books_add(struct heap *heap, const struct block_info *block)
+{
+	struct heap_books *books = &heap->books;
+	entry_add(&books->requested, block->requested_bytes);
+	entry_add(&books->rounding, block->usable_bytes - block->requested_bytes);
+	entry_add(&books->tags, block->tag_bytes);
+	entry_add(&books->blocks, 1);
+	books_mapped(heap);
+}
+
+static void books_remove(struct heap *heap, const struct block_info *block)
+{
+	struct heap_books *books = &heap->books;
+	atomic_fetch_sub(&books->requested.now, block->requested_bytes);
+	atomic_fetch_sub(&books->rounding.now, block->usable_bytes - block->requested_bytes);
+	atomic_fetch_sub(&books->tags.now, block->tag_bytes);
+	atomic_fetch_sub(&books->blocks.now, 1);
+	books_mapped(heap);
+}
+
+/* ---- finding out about an address ---- */
+
+static void mapping_read(const struct mapping *mapping, struct block_info *out)
+{
+	*out = (struct block_info){
+		.payload = mapping->base,
+		.block_bytes = mapping->mapped_bytes,
+		.usable_bytes = mapping->mapped_bytes,
+		.requested_bytes = mapping->requested_bytes,
+		.state = BLOCK_LIVE,
+	};
+}
+
+bool heap_owns(const struct heap *heap, const void *p)
+{
+	struct mapping mapping;
+	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
+	if (region != NULL)
+		return (uintptr_t)p - region->base < region->reserved_bytes;
+	return mapping_find(&heap->owners, p, &mapping);
+}
+
+/* Describe a live block of ours without reporting anything. */
+static bool heap_describe(struct heap *heap, const void *p, struct block_info *out)
+{
+	struct mapping mapping;
+	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
+	if (region == NULL) {
+		if (!mapping_find(&heap->owners, p, &mapping) || !mapping.is_live)
+			return false;
+		mapping_read(&mapping, out);
+		return true;
+	}
+	struct arena *arena = region->heap;
+	bool is_alone = thread_is_alone();
+	/* Where the lock may not be waited for, the block's own tag is read as it stands: the
+	 * block is the caller's, and only bits about its neighbours change. */
+	bool is_entered = arena_enter(arena, thread_self(), is_alone);
+	struct fault before = arena->core->fault;
+	bool is_live = arena->strategy->describe(arena->state, region, (void *)p, out);
+	arena->core->fault = before;
+	if (is_entered)
+		arena_leave(arena, is_alone);
+	return is_live;
+}
+
+size_t heap_usable_bytes(struct heap *heap, const void *p)
+{
+	struct block_info block;
+	return heap_describe(heap, p, &block) ? block.usable_bytes : 0;
+}
+
+/* ---- watching ---- */
+
+static void check_after(struct heap *heap, struct arena *arena)
+{
+	enum { MESSAGE_BYTES = 160 };
+	char chars[MESSAGE_BYTES];
+	struct text message;
+	text_init(&message, chars, sizeof(chars));
+	if (arena->strategy->check(arena->state, &message))
+		return;
+	struct heap_fault report = {
+		.fault = {FAULT_BROKEN_TAG, 0, 0, 0},
+		.call = chars,
+		.strategy = arena->strategy->name,
+	};
+	heap->config.report(&report, heap->config.report_context);
+}
+
+/* A block was made: tell whoever watches. */
+static void watch_made(struct heap *heap, void *p, bool is_zeroed)
+{
+	struct block_info block;
+	unsigned watch = heap->config.watch;
+	if (watch == 0 || !heap_describe(heap, p, &block))
+		return;
+	if (watch & WATCH_BOOKS)
+		books_add(heap, &block);
+	if (watch & WATCH_MEMCHECK)
+		memcheck_block_made(p, block.requested_bytes, is_zeroed);
+}
+
+/* A block is about to go. */
+static void watch_gone(struct heap *heap, void *p)
+{
+	struct block_info block;
+	unsigned watch = heap->config.watch;
+	if (watch == 0 || !heap_describe(heap, p, &block))
+		return;
+	if (watch & WATCH_BOOKS)
+		books_remove(heap, &block);
+	if (watch & WATCH_MEMCHECK)
+		memcheck_block_gone(p);
+}
+
+/* ---- allocating ---- */
+
+/* One try in an arena that is entered. */
+static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes, size_t align)
+{
+	size_t mapped_before = arena->source.mapped_bytes;
+	void *p = arena->strategy->allocate(arena->state, bytes, align);
+	if (unlikely(p == NULL))
+		heap_report(heap, arena, "malloc");
+	if (heap->config.watch & WATCH_MEMCHECK && arena->source.mapped_bytes > mapped_before) {
+		struct region *last = arena->source.last;
+		size_t fresh = size_min(arena->source.mapped_bytes - mapped_before, last->bytes);
+		memcheck_pages_fresh(last->base + last->bytes - fresh, fresh);
+	}
+	if (heap->config.watch & WATCH_CHECK)
+		check_after(heap, arena);
+	return p;
+}
+
+/* An arena nobody is in, entered; a new one if all are busy and there may be more. NULL: none. */
+static struct arena *arena_find(struct heap *heap, struct arena *from, uintptr_t self,
+				bool is_alone)
+{
+	struct arena *arena = from;
+	do {
+		if (arena_try_enter(arena, self, is_alone))
+			return arena;
+		arena = atomic_load(&arena->next);
+		if (arena == NULL)
+			arena = heap->first;
+	} while (arena != from);
+	if (lock_is_mine(&from->lock, self) || heap_is_frozen(heap))
+		return NULL;
+	arena = arena_create(heap);
+	if (arena != NULL)
+		return arena;
+	return arena_enter(from, self, is_alone) ? from : NULL;
+}
+
+/* The system gave no more pages to the preferred arena: what has any of them left? */
+static void *allocate_leftover(struct heap *heap, size_t bytes, size_t align)
+{
+	uintptr_t self = thread_self();
+	bool is_alone = thread_is_alone();
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
+		if (!arena_try_enter(arena, self, is_alone))
+			continue;
+		void *p = arena_allocate(heap, arena, bytes, align);
+		arena_leave(arena, is_alone);
+		if (p != NULL)
+			return p;
+	}
+	return NULL;
+}
+
+static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t bytes,
+			       size_t align)
+{
+	uintptr_t self = thread_self();
+	bool is_alone = thread_is_alone();
+	struct arena *from = *current != NULL ? *current : heap->first;
+	struct arena *arena = arena_find(heap, from, self, is_alone);
+	if (arena == NULL)
+		return NULL;
+	void *p = arena_allocate(heap, arena, bytes, align);
+	/* lock_give() must know what lock_try() knew: a fresh arena is locked the shared way. */
+	arena_leave(arena, is_alone);
+	if (p == NULL)
+		return allocate_leftover(heap, bytes, align);
+	if (heap->config.watch == 0)
+		*current = arena;
+	return p;
+}
+
+static void *allocate_mapping(struct heap *heap, size_t bytes, size_t align)
+{
+	void *p = mapping_create(&heap->owners, bytes, align);
+	if (p != NULL && heap->config.watch & WATCH_MEMCHECK)
+		memcheck_pages_fresh((uintptr_t)p, align_up(bytes, heap->owners.page_bytes));
+	return p;
+}
+
+ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct arena **current, size_t bytes,
+				       size_t align, bool must_be_zero)
+{
+	struct arena *first = heap->first;
+	bool is_watched = heap->config.watch & WATCH_MEMCHECK;
+	bool is_zero = false;
+	void *p = NULL;
+	if (is_watched)
+		memcheck_enter();
+	/* An alignment costs a strategy that much more room. */
+	size_t limit = atomic_load_explicit(&first->limit_bytes, memory_order_relaxed);
+	bool is_small = bytes < limit && (align <= ALIGN_BYTES || align < limit - bytes);
+	if (is_small && align <= first->strategy->align_bytes_max)
+		p = allocate_in_arena(heap, current, bytes, align);
+	if (p == NULL && heap->config.arena.source != ARENA_BUFFER) {
+		p = allocate_mapping(heap, bytes, align);
+		is_zero = true;
+	}
+	/* Too large to be a habit, but the address space is short: does the strategy have it? */
+	if (p == NULL && !is_small && bytes <= first->strategy->request_bytes_max &&
+	    align <= first->strategy->align_bytes_max) {
+		p = allocate_in_arena(heap, current, bytes, align);
+		is_zero = false;
+	}
+	if (p == NULL)
+		books_count(&heap->books.failures);
+	else if (must_be_zero && !is_zero)
+		memset(p, 0, bytes);
+	if (heap->config.watch & WATCH_BOOKS)
+		books_count(&heap->books.allocations);
+	if (p != NULL)
+		watch_made(heap, p, must_be_zero);
+	if (is_watched)
+		memcheck_leave();
+	return p;
+}
+
+/* ---- freeing ---- */
+
+ALLOT_COLD void heap_purge_arena(struct heap *heap, struct arena *arena)
+{
+	size_t trim_bytes = atomic_load_explicit(&heap->trim_threshold_bytes,
+						 memory_order_relaxed);
+	arena_purge(arena, trim_bytes, size_min(KEEP_BYTES, trim_bytes));
+}
+
+/* A mapping of this size came and went: serve the next from the heap. */
+static void threshold_raise(struct heap *heap, size_t bytes)
+{
+	if (atomic_load_explicit(&heap->is_threshold_fixed, memory_order_relaxed) ||
+	    bytes > MMAP_THRESHOLD_BYTES_MAX ||
+	    bytes <= atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed))
+		return;
+	atomic_store(&heap->mmap_threshold_bytes, bytes);
+	atomic_store(&heap->trim_threshold_bytes, bytes * TRIM_SHARE);
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next))
+		arena_set_limit(heap, arena);
+}
+
+static void free_mapping(struct heap *heap, void *p, const char *call)
+{
+	struct mapping mapping;
+	if (!mapping_find(&heap->owners, p, &mapping) || !mapping_free(&heap->owners, p)) {
+		report_foreign(heap, p, call);
+		return;
+	}
+	threshold_raise(heap, mapping.mapped_bytes);
+}
+
+static void free_in_arena(struct heap *heap, struct region *region, void *p, const char *call)
+{
+	struct arena *arena = region->heap;
+	bool is_alone = thread_is_alone();
+	if (!arena_enter(arena, thread_self(), is_alone)) {
+		arena_leave_pending(arena, p);
+		return;
+	}
+	if (!arena->strategy->free(arena->state, region, p))
+		heap_report(heap, arena, call);
+	else if (arena_is_dirty(arena))
+		heap_purge_arena(heap, arena);
+	if (heap->config.watch & WATCH_CHECK)
+		check_after(heap, arena);
+	arena_leave(arena, is_alone);
+}
+
+ALLOT_OUTLINE void heap_free_slow(struct heap *heap, void *p, const char *call)
+{
+	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
+	bool is_watched = heap->config.watch & WATCH_MEMCHECK;
+	if (is_watched)
+		memcheck_enter();
+	watch_gone(heap, p);
+	if (region != NULL)
+		free_in_arena(heap, region, p, call);
+	else
+		free_mapping(heap, p, call);
+	if (heap->config.watch & WATCH_BOOKS) {
+		books_count(&heap->books.frees);
+		books_mapped(heap);
+	}
+	if (is_watched)
+		memcheck_leave();
+}
+
+/* ---- resizing ---- */
+
+/* In place within its arena. */
+static enum resize_result resize_in_arena(struct heap *heap, struct region *region, void *p,
+					  size_t bytes)
+{
+	struct arena *arena = region->heap;
+	bool is_alone = thread_is_alone();
+	if (!arena_enter(arena, thread_self(), is_alone))
+		return RESIZE_MUST_MOVE;
+	enum resize_result result = RESIZE_MUST_MOVE;
+	struct block_info block;
+	if (bytes < atomic_load_explicit(&arena->limit_bytes, memory_order_relaxed))
+		result = arena->strategy->resize(arena->state, region, p, bytes);
+	else if (!arena->strategy->describe(arena->state, region, p, &block))
+		result = RESIZE_FAULT;
+	if (result == RESIZE_FAULT)
+		heap_report(heap, arena, "realloc");
+	if (result == RESIZE_DONE && arena_is_dirty(arena))
+		heap_purge_arena(heap, arena);
+	if (heap->config.watch & WATCH_CHECK)
+		check_after(heap, arena);
+	arena_leave(arena, is_alone);
+	return result;
+}
+
+/*
+ * In place, or with its pages moved by the kernel. A mapping that shrinks to where the strategy
+ * serves moves there, so that a small block does not keep a large piece of address space.
+ */
+static void *resize_mapping(struct heap *heap, void *p, size_t bytes)
+{
+	size_t limit = atomic_load_explicit(&heap->first->limit_bytes, memory_order_relaxed);
+	if (bytes < size_min(limit, GRANULE_BYTES))
+		return NULL;
+	return mapping_resize(&heap->owners, p, bytes, true);
+}
+
+static void *resize_by_copy(struct heap *heap, struct arena **current, void *p,
+			    size_t old_usable_bytes, size_t bytes)
+{
+	void *moved = heap_allocate_slow(heap, current, bytes, ALIGN_BYTES, false);
+	if (moved == NULL)
+		return NULL;
+	memcpy(moved, p, size_min(old_usable_bytes, bytes));
+	heap_free_slow(heap, p, "realloc");
+	books_count(&heap->books.resizes_moved);
+	return moved;
+}
+
+/* Books and memcheck of a block that was `old` and is at `p` now. */
+static void watch_resized(struct heap *heap, const struct block_info *old, void *p)
+{
+	struct block_info block;
+	if (heap->config.watch == 0 || !heap_describe(heap, p, &block))
+		return;
+	if (heap->config.watch & WATCH_BOOKS) {
+		books_remove(heap, old);
+		books_add(heap, &block);
+	}
+	if (!(heap->config.watch & WATCH_MEMCHECK))
+		return;
+	if ((uintptr_t)p == old->payload) {
+		memcheck_block_resized(p, old->requested_bytes, block.requested_bytes);
+	} else {
+		memcheck_block_gone((void *)old->payload);
+		memcheck_block_made(p, block.requested_bytes, true);
+	}
+}
+
+void *heap_resize(struct heap *heap, struct arena **current, void *p, size_t bytes)
+{
+	struct block_info old = {0};
+	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
+	bool is_watched = heap->config.watch & WATCH_MEMCHECK;
+	void *resized = NULL;
+	if (is_watched)
+		memcheck_enter();
+	bool is_known = heap_describe(heap, p, &old);
+	if (heap->config.watch & WATCH_BOOKS)
+		books_count(&heap->books.resizes);
+	if (region != NULL) {
+		enum resize_result result = resize_in_arena(heap, region, p, bytes);
+		resized = result == RESIZE_DONE ? p : NULL;
+		is_known = is_known && result != RESIZE_FAULT;
+	} else if (is_known) {
+		resized = resize_mapping(heap, p, bytes);
+	} else {
+		report_foreign(heap, p, "realloc");
+	}
+	if (resized != NULL)
+		watch_resized(heap, &old, resized);
+	if (resized == NULL && is_known)
+		resized = resize_by_copy(heap, current, p, old.usable_bytes, bytes);
+	/* Shrinking never fails: a block that cannot move stays as large as it is. */
+	if (resized == NULL && is_known && bytes <= old.usable_bytes)
+		resized = p;
+	if (is_watched)
+		memcheck_leave();
+	return resized;
+}
+
+/* ---- the whole heap ---- */
+
+size_t heap_trim(struct heap *heap, size_t keep_bytes)
+{
+	uintptr_t self = thread_self();
+	bool is_alone = thread_is_alone();
+	size_t released = mapping_retry_idle(&heap->owners);
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
+		if (!arena_enter(arena, self, is_alone))
+			continue;
+		released += arena->strategy->trim(arena->state, keep_bytes);
+		heap_report(heap, arena, "malloc_trim");
+		arena_leave(arena, is_alone);
+	}
+	return released;
+}
+
+struct visit {
+	bool (*visit)(const struct block_info *block, bool is_mapping, void *context);
+	void *context;
+};
+
+static bool visit_block(const struct block_info *block, void *context)
+{
+	struct visit *v = context;
+	return v->visit(block, false, v->context);
+}
+
+static bool visit_mapping(const struct mapping *mapping, void *context)
+{
+	struct visit *v = context;
+	struct block_info block;
+	mapping_read(mapping, &block);
+	return v->visit(&block, true, v->context);
+}
+
+bool heap_walk(struct heap *heap,
+	       bool (*visit)(const struct block_info *block, bool is_mapping, void *context),
+	       void *context)
+{
+	struct visit v = {visit, context};
+	uintptr_t self = thread_self();
+	bool is_alone = thread_is_alone();
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
+		if (!arena_enter(arena, self, is_alone))
+			continue;
+		bool goes_on = arena->strategy->walk(arena->state, visit_block, &v);
+		heap_report(heap, arena, "walk");
+		arena_leave(arena, is_alone);
+		if (!goes_on)
+			return false;
+	}
+	return mapping_walk(&heap->owners, visit_mapping, &v);
+}
+
+bool heap_check(struct heap *heap, struct text *message)
+{
+	uintptr_t self = thread_self();
+	bool is_alone = thread_is_alone();
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
+		if (!arena_enter(arena, self, is_alone))
+			continue;
+		bool is_whole = arena->strategy->check(arena->state, message);
+		arena_leave(arena, is_alone);
+		if (!is_whole)
+			return false;
+	}
+	return true;
+}
+
+void heap_totals(struct heap *heap, struct heap_totals *out)
+{
+	uintptr_t self = thread_self();
+	bool is_alone = thread_is_alone();
+	*out = (struct heap_totals){
+		.source_calls = atomic_load(&heap->owners.mapping_calls),
+	};
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
+		bool is_entered = arena_enter(arena, self, is_alone);
+		out->arenas++;
+		out->mapped_bytes += arena->source.mapped_bytes;
+		out->mapped_bytes_peak += arena->source.mapped_bytes_peak;
+		out->source_calls += arena->source.calls;
+		out->splits += arena->core->splits;
+		out->merges += arena->core->merges;
+		if (is_entered)
+			arena_leave(arena, is_alone);
+	}
+}
+
+/* ---- fork ---- */
+
+void heap_freeze(struct heap *heap)
+{
+	uintptr_t self = thread_self();
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
+		if (lock_is_mine(&arena->lock, self) || atomic_load(&arena->is_abandoned))
+			continue;
+		lock_take(&arena->lock, self, false);
+		atomic_store(&arena->is_frozen, true);
+		lock_wake_all(&arena->lock);
+	}
+}
+
+void heap_thaw(struct heap *heap)
+{
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
+		if (atomic_exchange(&arena->is_frozen, false))
+			lock_give(&arena->lock, false);
+	}
+}
+
+void heap_thaw_child(struct heap *heap)
+{
+	uintptr_t self = thread_self();
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
+		bool was_frozen = atomic_exchange(&arena->is_frozen, false);
+		uintptr_t word = atomic_load(&arena->lock.word);
+		if (was_frozen)
+			atomic_store(&arena->lock.word, 0);
+		else if (word != 0 && !lock_is_mine(&arena->lock, self))
+			atomic_store(&arena->is_abandoned, true);
+	}
+	atomic_store(&heap->break_lock.word, 0);
+	atomic_store(&heap->freeze_count, 0);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process as the kernel sees it. See process.h.
+ */
+#include "os/process.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "base/compiler.h"
+#include "base/kernel_call.h"
+#include "os/map.h"
+#include "os/thread.h"
+
+/*
+ * Where the kernel put argc: then argv, NULL, the environment, NULL. Set by glibc's loader before
+ * any library code runs. Absent elsewhere, hence weak.
+ */
+extern void *__libc_stack_end __attribute__((weak));
+
+static char *const *start_environment(void)
+{
+	if (&__libc_stack_end == NULL || __libc_stack_end == NULL)
+		return NULL;
+	long *start = __libc_stack_end;
+	long argument_count = *start;
+	return (char *const *)(start + 1 + argument_count + 1);
+}
+
+static const char *environment_find(char *const *environment, const char *name)
+{
+	size_t length = strlen(name);
+	for (; environment != NULL && *environment != NULL; environment++) {
+		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+			return *environment + length + 1;
+	}
+	return NULL;
+}
+
+const char *os_environment(const char *name)
+{
+	return environment_find(start_environment(), name);
+}
+
+bool os_is_secure(void)
+{
+	return getauxval(AT_SECURE) != 0;
+}
+
+uint64_t os_random_seed(void)
+{
+	uint64_t seed;
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	if (random != NULL) {
+		/* The C library uses the first half for its canary and pointer guard. */
+		memcpy(&seed, (const char *)random + sizeof(seed), sizeof(seed));
+		return seed;
+	}
+	struct timespec now = {0};
+	kernel_call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0, 0);
+	return (uint64_t)now.tv_nsec * 0x9E3779B97F4A7C15u + (uint64_t)now.tv_sec;
+}
+
+size_t os_file_read(const char *path, char *buffer, size_t capacity)
+{
+	size_t length = 0;
+	long file = kernel_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (kernel_call_failed(file))
+		return 0;
+	while (length < capacity) {
+		long count = kernel_call(SYS_read, file, (long)(buffer + length),
+					 (long)(capacity - length), 0, 0, 0);
+		if (count <= 0)
+			break;
+		length += (size_t)count;
+	}
+	kernel_call(SYS_close, file, 0, 0, 0, 0, 0);
+	return length;
+}
+
+static bool file_write_whole(long file, const char *chars, size_t bytes)
+{
+	while (bytes > 0) {
+		long count = kernel_call(SYS_write, file, (long)chars, (long)bytes, 0, 0, 0);
+		if (count <= 0)
+			return false;
+		chars += count;
+		bytes -= (size_t)count;
+	}
+	return true;
+}
+
+bool os_file_append(const char *path, const char *chars, size_t bytes)
+{
+	long file = kernel_call(SYS_openat, AT_FDCWD, (long)path,
+				O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666, 0, 0);
+	if (kernel_call_failed(file))
+		return false;
+	bool is_written = file_write_whole(file, chars, bytes);
+	kernel_call(SYS_close, file, 0, 0, 0, 0, 0);
+	return is_written;
+}
+
+void os_error_write(const char *chars, size_t bytes)
+{
+	enum { STANDARD_ERROR = 2 };
+	file_write_whole(STANDARD_ERROR, chars, bytes);
+}
+
+int os_process_id(void)
+{
+	return (int)kernel_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+void os_yield(void)
+{
+	kernel_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+/* The number after "`name`:" in a /proc status file, times 1024. */
+static size_t status_field_bytes(const char *status, const char *name)
+{
+	const char *field = strstr(status, name);
+	size_t kilobytes = 0;
+	if (field == NULL)
+		return 0;
+	field += strlen(name);
+	while (*field == ' ' || *field == '\t')
+		field++;
+	while (*field >= '0' && *field <= '9')
+		kilobytes = kilobytes * 10 + (size_t)(*field++ - '0');
+	return kilobytes * 1024;
+}
+
+void os_counters_read(struct os_counters *out)
+{
+	enum { STATUS_BYTES_MAX = 4096 };
+	char status[STATUS_BYTES_MAX];
+	struct rusage usage;
+	*out = (struct os_counters){0};
+	size_t length = os_file_read("/proc/self/status", status, sizeof(status) - 1);
+	status[length] = '\0';
+	out->resident_bytes = status_field_bytes(status, "VmRSS:");
+	out->resident_bytes_peak = status_field_bytes(status, "VmHWM:");
+	if (kernel_call(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0) == 0) {
+		out->page_faults_minor = (size_t)usage.ru_minflt;
+		out->page_faults_major = (size_t)usage.ru_majflt;
+	}
+}
+
+size_t os_resident_pages(uintptr_t base, size_t bytes)
+{
+	enum { PAGES_A_CALL = 1024 };
+	unsigned char states[PAGES_A_CALL];
+	size_t page_bytes = os_page_bytes();
+	size_t resident_pages = 0;
+	for (size_t offset = 0; offset < bytes; offset += PAGES_A_CALL * page_bytes) {
+		size_t pages = (bytes - offset + page_bytes - 1) / page_bytes;
+		if (pages > PAGES_A_CALL)
+			pages = PAGES_A_CALL;
+		if (kernel_call(SYS_mincore, (long)(base + offset), (long)(pages * page_bytes),
+				(long)states, 0, 0, 0) != 0)
+			return 0;
+		for (size_t i = 0; i < pages; i++)
+			resident_pages += states[i] & 1;
+	}
+	return resident_pages;
+}

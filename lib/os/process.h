@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel tells about this process: its start-up vectors, its memory counters, and the
+ * content of small files. Usable before the C library has run its own initialisation, which is
+ * when the first malloc of a process comes.
+ */
+#ifndef OS_PROCESS_H
+#define OS_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The value of `name` in the environment the process was started with, or NULL. Read from the
+ * stack the kernel laid out: getenv() works only once the C library has set `environ`.
+ */
+const char *os_environment(const char *name);
+
+/* Must the environment be distrusted (setuid and the like: AT_SECURE)? */
+bool os_is_secure(void);
+
+/* 64 bits that another process cannot guess, from AT_RANDOM; the clock when that is missing. */
+uint64_t os_random_seed(void);
+
+/* Read at most `capacity` bytes of a file. Returns the count, 0 when it cannot be read. */
+size_t os_file_read(const char *path, char *buffer, size_t capacity);
+
+/* Append `bytes` to a file, made with mode 0666 if missing. False on any failure. */
+bool os_file_append(const char *path, const char *chars, size_t bytes);
+
+/* Write to standard error, whole or until it fails. */
+void os_error_write(const char *chars, size_t bytes);
+
+int os_process_id(void);
+
+/* The kernel's own figures for this process. */
+struct os_counters {
+	size_t resident_bytes;       /* VmRSS */
+	size_t resident_bytes_peak;  /* VmHWM */
+	size_t page_faults_minor;
+	size_t page_faults_major;
+};
+
+/* Read them from /proc and getrusage; fields that cannot be read are 0. */
+void os_counters_read(struct os_counters *out);
+
+/* How many pages of a range are resident, by mincore; 0 when the kernel does not say. */
+size_t os_resident_pages(uintptr_t base, size_t bytes);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Boundary tags: blocks that know their size at both ends.
+ *
+ * A region is cut into blocks without a gap. Each starts with one word, its tag, 8 bytes before a
+ * multiple of 16, so that the payload behind it is 16-byte aligned. A free block repeats its tag
+ * in its last word, the footer; a live one has no footer, for the next block's tag says in one
+ * bit that this one is in use (Knuth, The Art of Computer Programming 1, 2.5, exercise 19;
+ * Lea's malloc). So a live block costs one word, and both neighbours are found in constant time.
+ *
+ *      base                                                              base + bytes
+ *      | pad | tag payload... | tag links...  footer | tag payload... | end tag |
+ *      0     8
+ *
+ *     63        42 41     36 35                4  3    2        1         0
+ *     |   seal    |  slack  |  size in bytes/16  | -  deferred  prev used  used |
+ *
+ *   size       of the whole block, tag included; the end tag's is 0.
+ *   used       handed out, or deferred.
+ *   prev used  the block before is not free: it has no footer.
+ *   deferred   freed by the program but kept whole; counts as used for its neighbours.
+ *   slack      bytes of the payload nobody asked for (0..63): what makes accounting exact.
+ *   seal       22 bits that depend on a secret key, the block's address, its size and `used`.
+ *
+ * The seal is what makes damage visible: a stray write, an interior pointer taken for a block, a
+ * tag copied from elsewhere pass with a chance of 1 in 4 million. It leaves out the bits that
+ * change without the block itself changing, so that setting `prev used` needs no new seal.
+ *
+ * Invariant that double frees are found by: the word at a former block's start says "not used"
+ * until a payload covers it. Whoever merges or splits blocks must keep it so.
+ *
+ * Not here: which free block to take (the strategies), and the sequences they share (tagged.h).
+ */
+#ifndef STRATEGY_BLOCK_H
+#define STRATEGY_BLOCK_H
+
+#include <assert.h>
+
+#include "base/access.h"
+#include "base/bits.h"
+#include "base/compiler.h"
+#include "strategy/strategy.h"
+
+enum {
+	TAG_IS_USED = 1,
+	TAG_PREV_IS_USED = 2,
+	TAG_IS_DEFERRED = 4,
+	TAG_SLACK_SHIFT = 36,
+	TAG_SLACK_MAX = 63,
+	TAG_SEAL_SHIFT = 42,
+	TAG_BYTES = 8,
+	REGION_PAD_BYTES = 8,                         /* before the first block */
+	REGION_OVERHEAD_BYTES = REGION_PAD_BYTES + TAG_BYTES, /* and the end tag */
+	BLOCK_BYTES_MIN = 32,                         /* a tag, two links, a footer */
+	PAGES_BLOCK_BYTES_MIN = 64 << 10, /* free blocks from here on count their dirty bytes */
+};
+
+#define TAG_SIZE_MASK ((uint64_t)0xFFFFFFFF0)
+#define TAG_SLACK_MASK ((uint64_t)TAG_SLACK_MAX << TAG_SLACK_SHIFT)
+#define TAG_SEAL_MASK (~(uint64_t)0 << TAG_SEAL_SHIFT)
+#define TAG_SEALED_BITS (TAG_SIZE_MASK | TAG_IS_USED)
+#define BLOCK_BYTES_MAX ((size_t)1 << 35) /* keeps sums of two sizes inside the field */
+
+struct block {
+	uint64_t tag;
+	/* The payload; when free: */
+	struct block *next;
+	struct block *previous;
+	/* When free and of PAGES_BLOCK_BYTES_MIN at least: about how much of it is resident. */
+	uint64_t dirty_bytes;
+};
+
+ALLOT_INLINE size_t tag_size(uint64_t tag)
+{
+	return tag & TAG_SIZE_MASK;
+}
+
+ALLOT_INLINE size_t tag_slack(uint64_t tag)
+{
+	return (tag & TAG_SLACK_MASK) >> TAG_SLACK_SHIFT;
+}
+
+/* The seal that belongs to `tag` at `block`: a multiplicative hash by the secret odd key. */
+ALLOT_INLINE uint64_t tag_seal(const struct strategy_core *core, const struct block *block,
+			       uint64_t tag)
+{
+	uint64_t mixed = (uintptr_t)block ^ (tag & TAG_SEALED_BITS) << 16;
+	return (mixed * core->key) & TAG_SEAL_MASK;
+}
+
+ALLOT_INLINE bool tag_is_sound(const struct strategy_core *core, const struct block *block,
+			       uint64_t tag)
+{
+	return ((tag_seal(core, block, tag) ^ tag) & TAG_SEAL_MASK) == 0;
+}
+
+ALLOT_INLINE uint64_t block_tag(const struct block *block)
+{
+	return word_load(&block->tag);
+}
+
+ALLOT_INLINE void *block_payload(struct block *block)
+{
+	return (char *)block + TAG_BYTES;
+}
+
+ALLOT_INLINE struct block *block_of_payload(const void *p)
+{
+	return (struct block *)((uintptr_t)p - TAG_BYTES);
+}
+
+ALLOT_INLINE struct block *block_after(struct block *block, size_t bytes)
+{
+	return (struct block *)((char *)block + bytes);
+}
+
+ALLOT_INLINE uint64_t *block_footer(struct block *block, size_t bytes)
+{
+	return (uint64_t *)((char *)block + bytes - TAG_BYTES);
+}
+
+static inline struct block *region_first_block(const struct region *region)
+{
+	return (struct block *)(region->base + REGION_PAD_BYTES);
+}
+
+static inline struct block *region_end_block(const struct region *region)
+{
+	return (struct block *)(region->base + region->bytes - TAG_BYTES);
+}
+
+/* Does `address` lie where a block of this heap could start? */
+bool region_has_block_at(const struct region *region, uintptr_t address);
+bool core_has_block_at_slow(const struct strategy_core *core, uintptr_t address);
+
+ALLOT_INLINE bool core_has_block_at(const struct strategy_core *core, uintptr_t address)
+{
+	const struct region *region = core->source->first;
+	if (likely(address - region->base < region->bytes))
+		return region_has_block_at(region, address);
+	return core_has_block_at_slow(core, address);
+}
+
+/* The block size for a request; the request must be at most BLOCK_BYTES_MAX. */
+ALLOT_INLINE size_t block_bytes_for(size_t requested)
+{
+	size_t bytes = (requested + TAG_BYTES + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1);
+	return bytes < BLOCK_BYTES_MIN ? BLOCK_BYTES_MIN : bytes;
+}
+
+/* Make `block` live, with `requested` of its `bytes` asked for. Leaves the next tag alone. */
+ALLOT_INLINE void block_set_used(const struct strategy_core *core, struct block *block,
+				 size_t bytes, uint64_t prev_flag, size_t requested)
+{
+	uint64_t slack = bytes - TAG_BYTES - requested;
+	uint64_t tag = bytes | TAG_IS_USED;
+	assert(slack <= TAG_SLACK_MAX);
+	word_store(&block->tag,
+		   tag | prev_flag | slack << TAG_SLACK_SHIFT | tag_seal(core, block, tag));
+}
+
+/* Make `block` free: tag and footer. Leaves the next tag alone. */
+ALLOT_INLINE void block_set_free(const struct strategy_core *core, struct block *block,
+				 size_t bytes, uint64_t prev_flag)
+{
+	uint64_t tag = bytes | tag_seal(core, block, bytes);
+	word_store(&block->tag, tag | prev_flag);
+	word_store(block_footer(block, bytes), tag);
+}
+
+/* Say in the tag at `next` whether the block before it is used. */
+ALLOT_INLINE void block_set_prev_used(struct block *next, bool is_used)
+{
+	uint64_t tag = block_tag(next);
+	uint64_t wanted = is_used ? tag | TAG_PREV_IS_USED : tag & ~(uint64_t)TAG_PREV_IS_USED;
+	if (tag != wanted)
+		word_store(&next->tag, wanted);
+}
+
+/*
+ * The live block whose payload `p` is, for a call that got `p` from the program. NULL with the
+ * fault recorded: misaligned, outside, interior, already free, or its tag is broken.
+ */
+ALLOT_INLINE struct block *block_verify_live(struct strategy_core *core, struct region *region,
+					     const void *p, uint64_t *out_tag);
+
+/* The slow half of it: record what is wrong with `p`. */
+void block_accuse(struct strategy_core *core, struct region *region, const void *p);
+
+ALLOT_INLINE struct block *block_verify_live(struct strategy_core *core, struct region *region,
+					     const void *p, uint64_t *out_tag)
+{
+	uintptr_t address = (uintptr_t)p;
+	struct block *block = block_of_payload(p);
+	uint64_t tag;
+	/* Payloads lie from base + 16 to the end tag; region->bytes is a multiple of 16. */
+	if (unlikely(address - region->base >= region->bytes || address % ALIGN_BYTES != 0 ||
+		     address == region->base))
+		goto accuse;
+	tag = block_tag(block);
+	if (unlikely((tag & (TAG_IS_USED | TAG_IS_DEFERRED)) != TAG_IS_USED ||
+		     !tag_is_sound(core, block, tag) || tag_size(tag) == 0))
+		goto accuse;
+	*out_tag = tag;
+	return block;
+accuse:
+	block_accuse(core, region, p);
+	return NULL;
+}
+
+/*
+ * The free block before `block`, whose tag says there is one, with its size. NULL with a fault:
+ * the footer or the tag it leads to is broken.
+ */
+struct block *block_previous_free(struct strategy_core *core, struct block *block,
+				  size_t *out_bytes);
+
+/* Report that the tag at `block` is broken; false. */
+bool block_broken(struct strategy_core *core, struct block *block);
+
+/* Turn a fresh span into one free block, closed by an end tag; no merging. Returns the block. */
+struct block *region_add_span(struct strategy_core *core, const struct span *span,
+			      size_t *out_bytes);
+
+/* Visit every block of every region. Stops at damage, returning false with the fault recorded. */
+bool blocks_walk(struct strategy_core *core, block_visit *visit, void *context);
+
+/*
+ * Check every tag, footer and flag, that blocks fill each region exactly, and, if
+ * `free_neighbours` is false, that no two free blocks touch. Counts free blocks for the caller to
+ * compare with its own index.
+ */
+bool blocks_check(struct strategy_core *core, bool free_neighbours, size_t *out_free_blocks,
+		  struct text *message);
+
+bool block_describe(struct strategy_core *core, struct region *region, void *p,
+		    struct block_info *out);
+
+#endif
