@@ -23,6 +23,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /* ---- heaps as values ---------------------------------------------------------------------- */
 
 /* A heap: a strategy, the source of its pages, a lock and counters. */
@@ -236,6 +238,8 @@ int allot_malloc_trim(size_t keep_bytes);
 int allot_malloc_info(int options, FILE *stream);
 void allot_malloc_stats(void);
 int allot_mallopt(int parameter, int value);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

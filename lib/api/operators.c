@@ -38,20 +38,30 @@ static struct {
 	void *(*aligned_nothrow)(size_t bytes, alignment align, nothrow tag);
 } runtime;
 
+static void runtime_find_in(void *scope)
+{
+	runtime.plain = (void *(*)(size_t))dlsym(scope, "_Znwm");
+	runtime.plain_nothrow = (void *(*)(size_t, nothrow))dlsym(scope, "_ZnwmRKSt9nothrow_t");
+	runtime.aligned = (void *(*)(size_t, alignment))dlsym(scope, "_ZnwmSt11align_val_t");
+	runtime.aligned_nothrow = (void *(*)(size_t, alignment, nothrow))dlsym(
+		scope, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+}
+
+/* Behind us in the global scope, or loaded with a library that a C program opened. */
 static void runtime_find(void)
 {
-	runtime.plain = (void *(*)(size_t))dlsym(RTLD_NEXT, "_Znwm");
-	runtime.plain_nothrow =
-		(void *(*)(size_t, nothrow))dlsym(RTLD_NEXT, "_ZnwmRKSt9nothrow_t");
-	runtime.aligned =
-		(void *(*)(size_t, alignment))dlsym(RTLD_NEXT, "_ZnwmSt11align_val_t");
-	runtime.aligned_nothrow = (void *(*)(size_t, alignment, nothrow))dlsym(
-		RTLD_NEXT, "_ZnwmSt11align_val_tRKSt9nothrow_t");
+	static const char *const names[] = {"libstdc++.so.6", "libc++.so.1", "libc++abi.so.1"};
+	runtime_find_in(RTLD_NEXT);
+	for (size_t i = 0; runtime.plain == NULL && i < ARRAY_LEN(names); i++) {
+		void *library = dlopen(names[i], RTLD_LAZY | RTLD_NOLOAD);
+		if (library != NULL)
+			runtime_find_in(library);
+	}
 }
 
 __attribute__((constructor)) static void operators_begin(void)
 {
-	runtime_find();
+	runtime_find_in(RTLD_NEXT);
 }
 
 static _Noreturn void nobody_throws(void)
@@ -71,6 +81,8 @@ static ALLOT_COLD void *fail_plain(size_t bytes)
 
 static ALLOT_COLD void *fail_plain_nothrow(size_t bytes, nothrow tag)
 {
+	if (runtime.plain_nothrow == NULL)
+		runtime_find();
 	return runtime.plain_nothrow == NULL ? NULL : runtime.plain_nothrow(bytes, tag);
 }
 
@@ -85,6 +97,8 @@ static ALLOT_COLD void *fail_aligned(size_t bytes, alignment align)
 
 static ALLOT_COLD void *fail_aligned_nothrow(size_t bytes, alignment align, nothrow tag)
 {
+	if (runtime.aligned_nothrow == NULL)
+		runtime_find();
 	return runtime.aligned_nothrow == NULL ? NULL :
 						 runtime.aligned_nothrow(bytes, align, tag);
 }

@@ -358,14 +358,16 @@ bool options_read(struct options *options, const char *conf, size_t length, bool
 	text_init(&unused, unused_chars, sizeof(unused_chars));
 	for (const char *end = conf + length; conf < end;) {
 		size_t span = 0;
-		while (conf + span < end && strchr(",\n", conf[span]) == NULL)
+		/* A comment, which a file may have, goes to the end of its line. */
+		const char *separators = *conf == '#' ? "\n" : ",\n";
+		while (conf + span < end && strchr(separators, conf[span]) == NULL)
 			span++;
 		struct word pair = {conf, span};
 		while (pair.length > 0 && strchr(" \t", *pair.chars) != NULL)
 			pair.chars++, pair.length--;
 		while (pair.length > 0 && strchr(" \t", pair.chars[pair.length - 1]) != NULL)
 			pair.length--;
-		/* Only the first wrong word is described. A file may have comments. */
+		/* Only the first wrong word is described. */
 		if (pair.length > 0 && *pair.chars != '#' &&
 		    !pair_read(options, pair, heap_only, is_right ? message : &unused))
 			is_right = false;

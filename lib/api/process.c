@@ -13,6 +13,7 @@
 #include "base/memcheck.h"
 #include "base/message.h"
 #include "os/brk.h"
+#include "os/map.h"
 #include "os/process.h"
 
 enum { CONF_BYTES_MAX = 4096 };
@@ -88,11 +89,21 @@ static void report(const struct heap_fault *fault, void *context)
 		message_abort();
 }
 
+/* Where the address space is short, arenas side by side would use it up. */
+static size_t arena_count_max(void)
+{
+	enum { ADDRESS_BYTES_AN_ARENA = 64 << 20 };
+	size_t affordable = size_max(os_address_space_limit() / ADDRESS_BYTES_AN_ARENA, 1);
+	return size_min(process.options.arenas, affordable);
+}
+
 static void prepare(void)
 {
 	const struct options *options = &process.options;
 	configure();
 	process.break_at_start = os_break();
+	if (string_equal(options->stats, "stderr"))
+		process.error_file = os_error_keep();
 	unsigned watch = options->stats[0] != '\0' ? WATCH_BOOKS : 0;
 	if (options->check)
 		watch |= WATCH_CHECK;
@@ -105,7 +116,7 @@ static void prepare(void)
 			.source = options->source == SOURCE_SBRK ? ARENA_SBRK : ARENA_MMAP,
 			.key = os_random_seed(),
 		},
-		.arena_count_max = options->arenas,
+		.arena_count_max = arena_count_max(),
 		.mmap_threshold_bytes = options->mmap_threshold_bytes,
 		.trim_threshold_bytes = options->trim_threshold_bytes,
 		.watch = watch,

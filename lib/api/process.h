@@ -26,6 +26,7 @@ struct process {
 	struct options options;
 	struct next_allocator next; /* set by the shared library's constructor */
 	bool is_dormant;            /* the program has an allocator of its own: pass on to next */
+	int error_file;             /* standard error as it was at start, if statistics go there */
 	uintptr_t break_at_start;   /* where the C library's own heap would begin */
 };
 

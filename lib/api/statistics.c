@@ -233,7 +233,7 @@ static void report_json(struct report *r)
 	text_string(text, "}\n");
 }
 
-void statistics_print(struct heap *heap, const char *where, bool as_json)
+void statistics_print(struct heap *heap, int file, const char *path, bool as_json)
 {
 	char chars[REPORT_BYTES_MAX];
 	struct report r = {
@@ -247,13 +247,13 @@ void statistics_print(struct heap *heap, const char *where, bool as_json)
 		report_json(&r);
 	else
 		report_text(&r);
-	if (string_equal(where, "stderr")) {
-		os_error_write(chars, r.text.length);
-	} else if (!os_file_append(where, chars, r.text.length)) {
+	if (path == NULL) {
+		os_write(file, chars, r.text.length);
+	} else if (!os_file_append(path, chars, r.text.length)) {
 		char line_chars[512];
 		struct text line;
 		text_init(&line, line_chars, sizeof(line_chars));
-		text_format(&line, "stats: cannot write to '%s'", where);
+		text_format(&line, "stats: cannot write to '%s'", path);
 		message_write(&line);
 	}
 }
@@ -261,8 +261,10 @@ void statistics_print(struct heap *heap, const char *where, bool as_json)
 void process_report_statistics(void)
 {
 	const struct options *options = &process.options;
-	if (process_prepare() && options->stats[0] != '\0')
-		statistics_print(&process.heap, options->stats, options->stats_are_json);
+	if (!process_prepare() || options->stats[0] == '\0')
+		return;
+	const char *path = string_equal(options->stats, "stderr") ? NULL : options->stats;
+	statistics_print(&process.heap, process.error_file, path, options->stats_are_json);
 }
 
 /* After the program's own exit handlers: the last figures. */

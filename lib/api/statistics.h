@@ -11,7 +11,7 @@
 /* Walk the heap and fill `out`; see allot_heap_statistics(). */
 void statistics_read(struct heap *heap, struct allot_statistics *out);
 
-/* Write a report of the process heap to "stderr" or append it to the file named. */
-void statistics_print(struct heap *heap, const char *where, bool as_json);
+/* Write a report of `heap` to descriptor `file`, or append it to the file `path` if not NULL. */
+void statistics_print(struct heap *heap, int file, const char *path, bool as_json);
 
 #endif

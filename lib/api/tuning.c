@@ -15,6 +15,8 @@
 #include "api/statistics.h"
 #include "names.h"
 
+enum { STANDARD_ERROR = 2 };
+
 struct mallinfo API(mallinfo)(void);
 struct mallinfo2 API(mallinfo2)(void);
 
@@ -107,5 +109,5 @@ API_EXPORT int API(malloc_info)(int options, FILE *stream)
 API_EXPORT void API(malloc_stats)(void)
 {
 	if (process_prepare())
-		statistics_print(&process.heap, "stderr", false);
+		statistics_print(&process.heap, STANDARD_ERROR, NULL, false);
 }

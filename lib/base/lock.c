@@ -83,9 +83,38 @@ static void futex_wake(struct lock *lock, int count)
 	kernel_call(SYS_futex, (long)lock_futex(lock), FUTEX_WAKE_PRIVATE, count, 0, 0, 0);
 }
 
-ALLOT_COLD void lock_wake(struct lock *lock)
+ALLOT_COLD void lock_give_waited(struct lock *lock)
 {
-	futex_wake(lock, 1);
+	uintptr_t heir = atomic_exchange(&lock->heir, 0);
+	if (heir == 0) {
+		atomic_store(&lock->word, 0);
+		futex_wake(lock, 1);
+		return;
+	}
+	/* All wake: one is the heir, the others find it locked. */
+	atomic_store(&lock->word, heir | LOCK_HAS_WAITERS);
+	futex_wake(lock, INT32_MAX);
+}
+
+ALLOT_COLD void lock_inherit(struct lock *lock, uintptr_t self)
+{
+	atomic_store(&lock->heir, self);
+	for (;;) {
+		uintptr_t word = atomic_load(&lock->word);
+		if ((word & ~(uintptr_t)LOCK_HAS_WAITERS) == self)
+			return; /* handed over */
+		if (word == 0) {
+			if (!atomic_compare_exchange_strong(&lock->word, &word,
+							    self | LOCK_HAS_WAITERS))
+				continue;
+			atomic_store(&lock->heir, 0);
+			return;
+		}
+		uintptr_t marked = word | LOCK_HAS_WAITERS;
+		if (word == marked || atomic_compare_exchange_strong(&lock->word, &word, marked))
+			kernel_call(SYS_futex, (long)lock_futex(lock), FUTEX_WAIT_PRIVATE,
+				    (long)(uint32_t)marked, 0, 0, 0);
+	}
 }
 
 ALLOT_COLD void lock_wake_all(struct lock *lock)

@@ -11,7 +11,9 @@
  * operation: `is_alone` says so, and nobody else can run between the two but a signal handler of
  * the same thread, which leaves the word as it found it.
  *
- * Waiting: spin a little, then mark the word and sleep by futex on its low half.
+ * Waiting: spin a little, then mark the word and sleep by futex on its low half. A lock is given
+ * to whoever comes first, so a waiter may starve beside a thread that takes it again and again.
+ * Who must not (a fork) waits as the heir: the owner hands the lock over to it.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
@@ -27,6 +29,7 @@ enum { LOCK_HAS_WAITERS = 1 };
 
 struct lock {
 	_Atomic uintptr_t word;
+	_Atomic uintptr_t heir; /* who gets it next whatever comes, 0: nobody */
 };
 
 /* Who runs: the thread pointer, distinct for every live thread and never 0. */
@@ -40,7 +43,10 @@ static inline uintptr_t thread_self(void)
  * Whoever sets it must take the lock itself afterwards and call lock_wake_all().
  */
 bool lock_wait(struct lock *lock, uintptr_t self, const _Atomic unsigned *stop);
-void lock_wake(struct lock *lock);
+/* Take the lock as its heir; one thread at a time may. */
+void lock_inherit(struct lock *lock, uintptr_t self);
+/* Give a lock that somebody waits for. */
+void lock_give_waited(struct lock *lock);
 void lock_wake_all(struct lock *lock);
 
 /* Take the lock if it is free. Never blocks. */
@@ -78,9 +84,10 @@ ALLOT_INLINE void lock_give(struct lock *lock, bool is_alone)
 		atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
 		return;
 	}
-	uintptr_t word = atomic_exchange_explicit(&lock->word, 0, memory_order_release);
-	if (unlikely(word & LOCK_HAS_WAITERS))
-		lock_wake(lock);
+	uintptr_t self = thread_self();
+	if (unlikely(!atomic_compare_exchange_strong_explicit(
+		    &lock->word, &self, 0, memory_order_release, memory_order_relaxed)))
+		lock_give_waited(lock);
 }
 
 #endif

@@ -123,7 +123,7 @@ static void report_foreign(struct heap *heap, const void *p, const char *call)
 		report.fault = (struct fault){FAULT_DOUBLE_FREE, (uintptr_t)p, mapping.base,
 					      mapping.mapped_bytes};
 		report.strategy = "mapping";
-	} else if (mapping_containing(&heap->owners, p, SIZE_MAX, &mapping)) {
+	} else if (mapping_containing(&heap->owners, p, &mapping)) {
 		bool is_aligned_address = is_aligned((uintptr_t)p, ALIGN_BYTES);
 		report.fault = (struct fault){is_aligned_address ? FAULT_INTERIOR :
 								   FAULT_MISALIGNED,
@@ -210,6 +210,24 @@ bool heap_owns(const struct heap *heap, const void *p)
 	return mapping_find(&heap->owners, p, &mapping);
 }
 
+/*
+ * Enter an arena to look at a block, but not at any price: its owner may be this very thread, or
+ * one that does not exist after _Fork(). Then the block's own tag is read as it stands: the block
+ * is the caller's, and only bits about its neighbours change.
+ */
+static bool arena_enter_briefly(struct arena *arena, uintptr_t self, bool is_alone)
+{
+	enum { TRIES = 200 };
+	for (int i = 0; i < TRIES; i++) {
+		if (arena_try_enter(arena, self, is_alone))
+			return true;
+		if (lock_is_mine(&arena->lock, self) || heap_is_frozen(arena->heap))
+			return false;
+		os_yield();
+	}
+	return false;
+}
+
 /* Describe a live block of ours without reporting anything. */
 static bool heap_describe(struct heap *heap, const void *p, struct block_info *out)
 {
@@ -223,9 +241,7 @@ static bool heap_describe(struct heap *heap, const void *p, struct block_info *o
 	}
 	struct arena *arena = region->heap;
 	bool is_alone = thread_is_alone();
-	/* Where the lock may not be waited for, the block's own tag is read as it stands: the
-	 * block is the caller's, and only bits about its neighbours change. */
-	bool is_entered = arena_enter(arena, thread_self(), is_alone);
+	bool is_entered = arena_enter_briefly(arena, thread_self(), is_alone);
 	struct fault before = arena->core->fault;
 	bool is_live = arena->strategy->describe(arena->state, region, (void *)p, out);
 	arena->core->fault = before;
@@ -565,7 +581,10 @@ void *heap_resize(struct heap *heap, struct arena **current, void *p, size_t byt
 		watch_resized(heap, &old, resized);
 	if (resized == NULL && is_known)
 		resized = resize_by_copy(heap, current, p, old.usable_bytes, bytes);
-	/* Shrinking never fails: a block that cannot move stays as large as it is. */
+	/*
+	 * Shrinking never fails: a block that cannot move stays as large as it is. Only when system
+	 * calls fail; the books then go on counting what was asked for before.
+	 */
 	if (resized == NULL && is_known && bytes <= old.usable_bytes)
 		resized = p;
 	if (is_watched)
@@ -671,7 +690,7 @@ void heap_freeze(struct heap *heap)
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (lock_is_mine(&arena->lock, self) || atomic_load(&arena->is_abandoned))
 			continue;
-		lock_take(&arena->lock, self, false);
+		lock_inherit(&arena->lock, self);
 		atomic_store(&arena->is_frozen, true);
 		lock_wake_all(&arena->lock);
 	}
@@ -691,6 +710,7 @@ void heap_thaw_child(struct heap *heap)
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		bool was_frozen = atomic_exchange(&arena->is_frozen, false);
 		uintptr_t word = atomic_load(&arena->lock.word);
+		atomic_store(&arena->lock.heir, 0);
 		if (was_frozen)
 			atomic_store(&arena->lock.word, 0);
 		else if (word != 0 && !lock_is_mine(&arena->lock, self))

@@ -105,10 +105,17 @@ bool os_file_append(const char *path, const char *chars, size_t bytes)
 	return is_written;
 }
 
-void os_error_write(const char *chars, size_t bytes)
+int os_error_keep(void)
 {
-	enum { STANDARD_ERROR = 2 };
-	file_write_whole(STANDARD_ERROR, chars, bytes);
+	/* High up, where programs that count on the lowest free numbers do not see it. */
+	enum { STANDARD_ERROR = 2, KEPT_MIN = 500 };
+	long kept = kernel_call(SYS_fcntl, STANDARD_ERROR, F_DUPFD_CLOEXEC, KEPT_MIN, 0, 0, 0);
+	return kernel_call_failed(kept) ? STANDARD_ERROR : (int)kept;
+}
+
+void os_write(int file, const char *chars, size_t bytes)
+{
+	file_write_whole(file, chars, bytes);
 }
 
 int os_process_id(void)

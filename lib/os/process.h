@@ -29,8 +29,14 @@ size_t os_file_read(const char *path, char *buffer, size_t capacity);
 /* Append `bytes` to a file, made with mode 0666 if missing. False on any failure. */
 bool os_file_append(const char *path, const char *chars, size_t bytes);
 
-/* Write to standard error, whole or until it fails. */
-void os_error_write(const char *chars, size_t bytes);
+/*
+ * Keep a second descriptor of standard error, closed on exec, for what is written after the
+ * program may have closed it (coreutils do, at exit). Returns it, or standard error itself.
+ */
+int os_error_keep(void);
+
+/* Write to a descriptor, whole or until it fails. */
+void os_write(int file, const char *chars, size_t bytes);
 
 int os_process_id(void);
 

@@ -69,6 +69,29 @@ bool address_map_replace(struct address_map *map, uintptr_t address, uint64_t ol
 				       memory_order_acquire);
 }
 
+uint64_t address_map_find_below(const struct address_map *map, uintptr_t address,
+				uintptr_t *out_granule)
+{
+	if (address >> ADDRESS_BITS != 0)
+		return 0;
+	uintptr_t root = address >> (GRANULE_SHIFT + LEAF_SHIFT);
+	uintptr_t last = address >> GRANULE_SHIFT & (LEAF_ENTRIES - 1);
+	for (;; root--, last = LEAF_ENTRIES - 1) {
+		struct address_leaf *leaf =
+			atomic_load_explicit(&map->roots[root], memory_order_acquire);
+		for (uintptr_t i = last + 1; leaf != NULL && i-- > 0;) {
+			uint64_t entry =
+				atomic_load_explicit(&leaf->entries[i], memory_order_acquire);
+			if (entry != 0) {
+				*out_granule = (root << LEAF_SHIFT | i) << GRANULE_SHIFT;
+				return entry;
+			}
+		}
+		if (root == 0)
+			return 0;
+	}
+}
+
 static bool leaf_walk(struct address_leaf *leaf, uintptr_t base,
 		      bool (*visit)(uintptr_t granule, uint64_t entry, void *context),
 		      void *context)

@@ -60,6 +60,13 @@ bool address_map_set(struct address_map *map, uintptr_t address, uint64_t entry)
 bool address_map_replace(struct address_map *map, uintptr_t address, uint64_t old, uint64_t entry);
 
 /*
+ * The nearest entry that is not 0 at or below `address`, with its granule's first address; 0 when
+ * there is none. Empty parts of the map are skipped.
+ */
+uint64_t address_map_find_below(const struct address_map *map, uintptr_t address,
+				uintptr_t *out_granule);
+
+/*
  * Visit every entry that is not 0 in address order, with the granule's first address. Stops and
  * returns false when `visit` does. Entries set meanwhile may or may not be seen.
  */

@@ -138,23 +138,21 @@ bool mapping_find(const struct owners *owners, const void *p, struct mapping *ou
 	return out->base == address;
 }
 
-bool mapping_containing(const struct owners *owners, const void *p, size_t reach,
-			struct mapping *out)
+bool mapping_containing(const struct owners *owners, const void *p, struct mapping *out)
 {
 	uintptr_t address = (uintptr_t)p;
-	uintptr_t granule = align_down(address, GRANULE_BYTES);
-	uintptr_t last = size_minus(granule, reach);
-	for (;; granule -= GRANULE_BYTES) {
-		uint64_t entry = address_map_get(&owners->map, granule);
-		if (entry_is_live_mapping(entry)) {
-			entry_read(owners, granule, entry, out);
-			return address >= out->base && address - out->base < out->mapped_bytes;
-		}
-		if (entry != 0 && !(entry & ENTRY_IS_MAPPING))
-			return false;
-		if (granule <= last || granule == 0)
-			return false;
+	uintptr_t granule;
+	uint64_t entry = address_map_find_below(&owners->map, address, &granule);
+	/* A mapping may start behind `p` in the very granule `p` is in. */
+	if (entry_is_live_mapping(entry)) {
+		entry_read(owners, granule, entry, out);
+		if (out->base > address && granule > 0)
+			entry = address_map_find_below(&owners->map, granule - 1, &granule);
 	}
+	if (!entry_is_live_mapping(entry))
+		return false;
+	entry_read(owners, granule, entry, out);
+	return address >= out->base && address - out->base < out->mapped_bytes;
 }
 
 /* Take a live mapping's entry away, leaving the freed mark; the one who succeeds owns the pages. */

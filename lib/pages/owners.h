@@ -29,7 +29,7 @@ struct region {
 	uintptr_t base;        /* first byte; a granule boundary at least */
 	size_t bytes;          /* usable from base on */
 	size_t reserved_bytes; /* of address space from base on that is ours */
-	struct region *next;   /* next region of the same source, by address */
+	struct region *next;   /* next region of the same source, older first */
 	void *heap;            /* who owns it, for whoever looked it up */
 	bool is_break;         /* made of program break, given back by moving it */
 };
@@ -80,9 +80,8 @@ void *mapping_create(struct owners *owners, size_t bytes, size_t align);
 /* Is there a mapping, live or freed, that starts at exactly `p`? */
 bool mapping_find(const struct owners *owners, const void *p, struct mapping *out);
 
-/* The live mapping `p` points into, at its start or not; looks back at most `reach` bytes. */
-bool mapping_containing(const struct owners *owners, const void *p, size_t reach,
-			struct mapping *out);
+/* The live mapping `p` points into, at its start or not. Slow: for messages. */
+bool mapping_containing(const struct owners *owners, const void *p, struct mapping *out);
 
 /* Free a mapping. False when `p` is none or another thread freed it first. */
 bool mapping_free(struct owners *owners, void *p);

@@ -100,24 +100,26 @@ struct region *source_region_add(struct page_source *source, uintptr_t base)
 	if (region == NULL)
 		return NULL;
 	*region = (struct region){.base = base, .heap = source->heap};
-	struct region **link = &source->first;
-	while (*link != NULL && (*link)->base < base)
-		link = &(*link)->next;
-	region->next = *link;
-	*link = region;
+	if (source->last != NULL)
+		source->last->next = region;
+	else
+		source->first = region;
 	source->last = region;
 	return region;
 }
 
-void source_region_drop(struct page_source *source, struct region *region)
+void source_region_drop_last(struct page_source *source)
 {
-	struct region **link = &source->first;
-	assert(region->bytes == 0);
-	while (*link != region)
-		link = &(*link)->next;
+	struct region *before = NULL;
+	assert(source->last->bytes == 0);
+	for (struct region *r = source->first; r != source->last; r = r->next)
+		before = r;
 	/* The struct itself is not reused: a lookup that came too late may still hold it. */
-	*link = region->next;
-	source->last = source->first;
+	if (before != NULL)
+		before->next = NULL;
+	else
+		source->first = NULL;
+	source->last = before;
 }
 
 void source_region_resized(struct page_source *source, struct region *region, size_t bytes)
@@ -183,7 +185,7 @@ bool source_region_map(struct page_source *source, size_t bytes, struct span *ou
 			atomic_store_explicit(&source->home, region, memory_order_release);
 		return true;
 	}
-	source_region_drop(source, region);
+	source_region_drop_last(source);
 unmap:
 	os_unmap(base, reserved_bytes);
 	return false;

@@ -53,8 +53,8 @@ struct page_source {
 	void *heap;              /* entered in each region */
 	size_t unit_bytes;       /* regions start at and grow by multiples of this */
 	size_t page_bytes;
-	struct region *first;    /* regions in address order */
-	struct region *last;     /* the newest: the one that grows */
+	struct region *first;    /* regions, oldest first */
+	struct region *last;     /* the newest: the only one that grows or shrinks */
 	/*
 	 * The first region made by reserving, whose reserved_bytes never change: what any thread
 	 * may compare an address with before it asks `owners`. An empty region until then.
@@ -110,8 +110,8 @@ void source_init(struct page_source *source, const struct page_source_type *type
 struct region *source_region_add(struct page_source *source, uintptr_t base);
 /* Count a change of a region's size. */
 void source_region_resized(struct page_source *source, struct region *region, size_t bytes);
-/* Drop a region made by source_region_add() and still of 0 bytes. */
-void source_region_drop(struct page_source *source, struct region *region);
+/* Drop the newest region, still of 0 bytes. */
+void source_region_drop_last(struct page_source *source);
 /* Reserve address space for a new region and commit its first `bytes`: the mmap kind's way, and
  * everybody's way out. */
 bool source_region_map(struct page_source *source, size_t bytes, struct span *out_span);

@@ -17,7 +17,7 @@ static bool buffer_grow(struct page_source *source, size_t bytes, struct span *o
 	if (region == NULL)
 		return false;
 	if (!owners_claim(source->owners, region, base, end)) {
-		source_region_drop(source, region);
+		source_region_drop_last(source);
 		return false;
 	}
 	source->buffer_is_used = true;

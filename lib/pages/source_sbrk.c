@@ -56,7 +56,7 @@ static bool break_region(struct page_source *source, size_t bytes, struct span *
 	}
 	region->is_break = true;
 	if (!owners_claim(source->owners, region, base, base + bytes)) {
-		source_region_drop(source, region);
+		source_region_drop_last(source);
 		os_break_move(-(intptr_t)(base - now + bytes));
 		return false;
 	}

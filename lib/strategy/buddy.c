@@ -89,10 +89,15 @@ ALLOT_INLINE unsigned code_order(uint8_t code)
 	return code <= CODE_LIVE_UNIT_LAST ? ORDER_MIN : code & (CODE_LIVE - 1);
 }
 
-/* How many entries behind the first hold the slack of a live block: less than 2^(order-1). */
+/*
+ * How many entries behind the first hold the slack of a live block, which takes order + 1 bits;
+ * but order 6 has one such entry only (see buddy_order()).
+ */
 ALLOT_INLINE unsigned slack_entries(unsigned order)
 {
-	return order == ORDER_MIN ? 0 : (order + SLACK_BITS - 1) / SLACK_BITS;
+	if (order <= ORDER_MIN + 1)
+		return order - ORDER_MIN;
+	return order / SLACK_BITS + 1;
 }
 
 ALLOT_INLINE void entry_set_live(uint8_t *entry, unsigned order, size_t requested)
@@ -303,6 +308,16 @@ ALLOT_INLINE unsigned order_for(size_t bytes)
 	return bytes <= UNIT_BYTES ? ORDER_MIN : log2_ceil(bytes);
 }
 
+/* The order for a request: a block lies at a multiple of its size, so that sees to `align`. */
+ALLOT_INLINE unsigned buddy_order(size_t bytes, size_t align)
+{
+	if (likely(align <= ALIGN_BYTES))
+		return order_for(bytes);
+	unsigned order = order_for(size_max(bytes, align));
+	/* All 64 bytes of order 6 as slack do not fit its one entry. */
+	return bytes == 0 && order == ORDER_MIN + 1 ? order + 1 : order;
+}
+
 static ALLOT_OUTLINE bool buddy_make_room(struct buddy *b, unsigned order)
 {
 	if (b->core.policy.coalesce == COALESCE_DEFERRED) {
@@ -316,7 +331,7 @@ static ALLOT_OUTLINE bool buddy_make_room(struct buddy *b, unsigned order)
 static void *buddy_allocate(void *state, size_t bytes, size_t align)
 {
 	struct buddy *b = state;
-	unsigned order = order_for(size_max(bytes, align <= ALIGN_BYTES ? 0 : align));
+	unsigned order = buddy_order(bytes, align);
 	if (unlikely(b->free_orders >> order == 0) && !buddy_make_room(b, order))
 		return NULL;
 	unsigned from = lowest_bit(b->free_orders >> order) + order;

@@ -141,7 +141,7 @@ struct strategy {
 extern const struct strategy *const strategies[];
 
 /* Largest state of any strategy: for storage that must exist before memory does. */
-enum { STRATEGY_STATE_BYTES_MAX = 16 << 10 };
+enum { STRATEGY_STATE_BYTES_MAX = 32 << 10 };
 
 /* Record a fault; returns false for its caller to return. */
 static inline bool core_fault(struct strategy_core *core, enum fault_kind kind, uintptr_t address,

@@ -24,10 +24,13 @@ struct tagged_index {
 	/* Would remove find its links whole? */
 	bool (*is_intact)(const struct strategy_core *core, const struct block *block);
 	/*
-	 * `gone` is no block's start any more; it lies in block `into` now. NULL: of no interest.
-	 * For whoever remembers blocks by their address.
+	 * For whoever remembers where blocks start; NULL when of no interest. Free blocks make
+	 * themselves known by insert, these tell the rest. A used block starts at `block`.
 	 */
-	void (*absorbed)(struct strategy_core *core, struct block *gone, struct block *into);
+	void (*started)(struct strategy_core *core, struct block *block);
+	/* `gone` is no block's start any more: it lies in `into`, and `after` starts behind that. */
+	void (*absorbed)(struct strategy_core *core, struct block *gone, struct block *into,
+			 struct block *after);
 	/* Call `visit` for every free block of at least `bytes_min`. */
 	void (*visit_free)(struct strategy_core *core, size_t bytes_min,
 			   void (*visit)(struct strategy_core *core, struct block *block,
@@ -61,11 +64,11 @@ ALLOT_INLINE size_t tagged_remove(struct strategy_core *core, const struct tagge
 }
 
 ALLOT_INLINE void tagged_absorbed(struct strategy_core *core, const struct tagged_index *index,
-				  struct block *gone, struct block *into)
+				  struct block *gone, struct block *into, struct block *after)
 {
 	core->merges++;
 	if (index->absorbed != NULL)
-		index->absorbed(core, gone, into);
+		index->absorbed(core, gone, into, after);
 }
 
 /* Make [block, block + bytes) a free block in the index. */
@@ -110,12 +113,12 @@ ALLOT_INLINE bool tagged_release(struct strategy_core *core, const struct tagged
 	if (merge_next) {
 		dirty_bytes += tagged_remove(core, index, next, tag_size(next_tag));
 		bytes += tag_size(next_tag);
-		tagged_absorbed(core, index, next, block);
+		tagged_absorbed(core, index, next, block, block_after(block, bytes));
 	}
 	if (previous != NULL) {
 		dirty_bytes += tagged_remove(core, index, previous, previous_bytes);
+		tagged_absorbed(core, index, block, previous, block_after(block, bytes));
 		bytes += previous_bytes;
-		tagged_absorbed(core, index, block, previous);
 		/* The word at a former block's start says "not used". */
 		word_store(&block->tag, 0);
 		block = previous;
@@ -196,6 +199,8 @@ static inline void *tagged_take_aligned(struct strategy_core *core,
 		bytes -= gap;
 		dirty_bytes = size_minus(dirty_bytes, gap);
 		prev_flag = 0;
+		if (index->started != NULL)
+			index->started(core, block);
 	}
 	return tagged_place(core, index, block, bytes, need, requested, prev_flag, dirty_bytes);
 }
@@ -233,7 +238,7 @@ static inline struct block *tagged_add_span(struct strategy_core *core,
 		if (previous != NULL && index->is_intact(core, previous)) {
 			dirty_bytes = tagged_remove(core, index, previous, previous_bytes);
 			word_store(&block->tag, 0);
-			tagged_absorbed(core, index, block, previous);
+			tagged_absorbed(core, index, block, previous, block_after(block, bytes));
 			bytes += previous_bytes;
 			block = previous;
 			prev_flag = block_tag(previous) & TAG_PREV_IS_USED;
@@ -300,7 +305,7 @@ static inline void tagged_absorb(struct strategy_core *core, const struct tagged
 {
 	struct block *next = block_after(block, tag_size(tag));
 	size_t dirty_bytes = tagged_remove(core, index, next, tag_size(next_tag));
-	tagged_absorbed(core, index, next, block);
+	tagged_absorbed(core, index, next, block, block_after(next, tag_size(next_tag)));
 	/* The dirty bytes of what was absorbed lie in front, and that is what is used now. */
 	tagged_place(core, index, block, tag_size(tag) + tag_size(next_tag), need, requested,
 		     tag & TAG_PREV_IS_USED, tag_size(tag) + dirty_bytes);
@@ -375,14 +380,11 @@ static inline size_t tagged_trim_tail(struct strategy_core *core,
 		return 0;
 	uint64_t prev_flag = block_tag(block) & TAG_PREV_IS_USED;
 	size_t dirty_bytes = tagged_remove(core, index, block, bytes);
-	struct block *end = region_end_block(last);
 	size_t spare = bytes - size_max(keep_bytes, BLOCK_BYTES_MIN);
 	size_t given = source_shrink(core->source, last, spare);
-	if (given > 0 && index->absorbed != NULL)
-		index->absorbed(core, end, block);
 	bytes -= given;
 	block_set_free(core, block, bytes, prev_flag);
-	end = region_end_block(last);
+	struct block *end = region_end_block(last);
 	word_store(&end->tag, TAG_IS_USED | tag_seal(core, end, TAG_IS_USED));
 	tagged_insert(core, index, block, bytes, size_min(dirty_bytes, bytes));
 	return given;

@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# one_object.sh COMPILER... -- OUTPUT ARCHIVE...
+# Link archives into one object, make its hidden symbols local, and wrap it as an archive.
+set -eu
+compiler=
+while [ "$1" != -- ]; do
+	compiler="$compiler $1"
+	shift
+done
+output=$2
+shift 2
+object=${output%.a}.o
+rm -f "$output" "$object"
+$compiler -r -nostdlib -o "$object" -Wl,--whole-archive "$@" -Wl,--no-whole-archive
+${OBJCOPY:-objcopy} --localize-hidden "$object"
+${AR:-ar} rcs "$output" "$object"

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands: what `allot` can be asked, and everything that is said about it.
+ *
+ * The one table, in commands.c, feeds the parser, --help, the manual pages and the shell
+ * completion, so none of them can disagree with another. A new command is a row there, a file
+ * named after it, and a line in meson.build. An option that merely stands for a key of ALLOT_CONF
+ * says so in its row and needs no code.
+ */
+#ifndef ALLOT_TOOLS_COMMAND_H
+#define ALLOT_TOOLS_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exit statuses. Wrappers of a program use the codes of env(1) and timeout(1). */
+enum {
+	STATUS_OK = 0,
+	STATUS_FAILURE = 1,
+	STATUS_USAGE = 2,
+	STATUS_WRAPPER = 125,        /* allot itself failed, wrong usage included */
+	STATUS_NOT_EXECUTABLE = 126,
+	STATUS_NOT_FOUND = 127,
+};
+
+/* An option, `--name`. Arrays of them end with an empty row. */
+struct command_option {
+	const char *name;       /* without the dashes */
+	const char *value;      /* placeholder of its value, or NULL when it takes none */
+	bool is_value_optional; /* the value then needs the form --name=VALUE */
+	const char *conf_key;   /* key of ALLOT_CONF it stands for, or NULL */
+	const char *conf_value; /* what that key gets when no value is given */
+	const char *help;       /* one sentence without a full stop */
+};
+
+/* A line that explains another: an example or an exit status. */
+struct command_note {
+	const char *term;
+	const char *meaning;
+};
+
+struct command {
+	const char *name;                     /* NULL for `allot` itself */
+	const char *operands;                 /* as the usage line shows them */
+	const char *summary;                  /* one sentence without a full stop */
+	const char *const *paragraphs;        /* NULL-terminated */
+	const struct command_option *options;
+	const struct command_note *statuses;
+	const struct command_note *examples;
+	const char *next;                     /* what to type after it */
+	int usage_status;                     /* exit status of a wrong command line */
+	bool is_wrapper;                      /* its operands are another command line */
+	int (*run)(int argc, char **argv);    /* argv[0] is the command's name */
+};
+
+extern const struct command command_allot;
+extern const struct command command_run;
+extern const struct command command_list;
+extern const struct command command_doctor;
+extern const struct command command_help;
+
+/* All but command_allot, NULL-terminated, in the order they are shown. */
+extern const struct command *const commands[];
+
+/* The command called `name`, or NULL. */
+const struct command *command_find(const char *name);
+
+/* The command whose name is nearest to the misspelt `name`, or NULL when none is near. */
+const struct command *command_nearest(const char *name);
+
+int run_main(int argc, char **argv);
+int list_main(int argc, char **argv);
+int doctor_main(int argc, char **argv);
+int help_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of commands: names, options, statuses, examples, and the words of their help.
+ *
+ * Words that the library can give (strategies, keys, values, defaults) are not repeated here; the
+ * readers of the table ask allot_options() for them.
+ */
+#include "command.h"
+
+#include <string.h>
+
+#include "word.h"
+
+static const struct command_option allot_options_own[] = {
+	{ .name = "help", .help = "show the commands, or the help of the command that follows" },
+	{ .name = "version", .help = "show the version" },
+	{ .name = NULL },
+};
+
+static const struct command_note allot_statuses[] = {
+	{ "0", "done" },
+	{ "1", "failed" },
+	{ "2", "wrong usage" },
+	{ "125 to 127", "see allot-run(1)" },
+	{ NULL, NULL },
+};
+
+static const struct command_note allot_examples[] = {
+	{ "allot run -- python3 app.py", "run a program on the default heap" },
+	{ "allot run --strategy buddy --stats -- ls -l", "run one on another, with its figures" },
+	{ "allot doctor python3 app.py", "see whether allot really serves it" },
+	{ NULL, NULL },
+};
+
+const struct command command_allot = {
+	.operands = "COMMAND [ARGUMENT...]",
+	.summary = "choose the heap of a program and look into it",
+	.paragraphs = (const char *const[]){
+		"allot serves the malloc family of any dynamically linked program with a strategy "
+		"chosen when the program starts: nothing is compiled or linked again.",
+		NULL },
+	.options = allot_options_own,
+	.statuses = allot_statuses,
+	.examples = allot_examples,
+	.next = "allot run -- COMMAND",
+	.usage_status = STATUS_USAGE,
+};
+
+static const struct command_option run_options[] = {
+	{ .name = "strategy", .value = "NAME", .conf_key = "strategy",
+	  .help = "the strategy that finds, splits and merges free blocks" },
+	{ .name = "fit", .value = "POLICY", .conf_key = "fit",
+	  .help = "which free block to take, where the strategy has a choice" },
+	{ .name = "order", .value = "POLICY", .conf_key = "order",
+	  .help = "how a list of free blocks is kept" },
+	{ .name = "coalesce", .value = "POLICY", .conf_key = "coalesce",
+	  .help = "when free neighbours become one" },
+	{ .name = "source", .value = "NAME", .conf_key = "source",
+	  .help = "where the heap takes its pages from" },
+	{ .name = "conf", .value = "KEY:VALUE,...",
+	  .help = "any keys of allot.conf(5); may be repeated" },
+	{ .name = "stats", .value = "FILE", .is_value_optional = true,
+	  .conf_key = "stats", .conf_value = "stderr",
+	  .help = "write the heap's figures when the program ends, to standard error or to FILE" },
+	{ .name = "json", .conf_key = "stats_format", .conf_value = "json",
+	  .help = "write those figures as JSON" },
+	{ .name = "help", .help = "show this help" },
+	{ .name = NULL },
+};
+
+static const struct command_note run_statuses[] = {
+	{ "125", "a failure of allot itself, or wrong options" },
+	{ "126", "the program was found but cannot be executed" },
+	{ "127", "the program was not found" },
+	{ "otherwise", "the program's own; a shell shows 128+N when signal N ended it" },
+	{ NULL, NULL },
+};
+
+static const struct command_note run_examples[] = {
+	{ "allot run -- python3 app.py", "the default heap, tuned for production" },
+	{ "allot run --strategy explicit --fit best --conf front:off -- ls",
+	  "the textbook's explicit list with best fit, every size going straight to it" },
+	{ "allot run --stats=heap.json --json -- sort words",
+	  "keep the heap's figures in a file, for another program to read" },
+	{ NULL, NULL },
+};
+
+const struct command command_run = {
+	.name = "run",
+	.operands = "[--] COMMAND [ARGUMENT...]",
+	.summary = "run a program with its heap served by allot",
+	.paragraphs = (const char *const[]){
+		"The process becomes COMMAND, with liballot.so first in LD_PRELOAD and the options "
+		"in ALLOT_CONF, so signals, standard streams and the exit status are COMMAND's "
+		"own. Programs it starts inherit both.",
+		"What LD_PRELOAD held before is kept after the library. ALLOT_CONF is what the "
+		"environment holds, then --conf, then the other options; the last word wins.",
+		"A program that is statically linked, or runs with more rights than its caller "
+		"(setuid, setgid, file capabilities), ignores preloaded libraries: a line on "
+		"standard error says so and the program runs without allot.",
+		NULL },
+	.options = run_options,
+	.statuses = run_statuses,
+	.examples = run_examples,
+	.next = "allot doctor COMMAND",
+	.usage_status = STATUS_WRAPPER,
+	.is_wrapper = true,
+	.run = run_main,
+};
+
+static const struct command_option json_options[] = {
+	{ .name = "json", .help = "write JSON; its \"schema\" member names and numbers the form" },
+	{ .name = "help", .help = "show this help" },
+	{ .name = NULL },
+};
+
+static const struct command_note list_statuses[] = {
+	{ "0", "listed" },
+	{ "2", "wrong usage" },
+	{ NULL, NULL },
+};
+
+static const struct command_note list_examples[] = {
+	{ "allot list", "read what can be chosen" },
+	{ "allot list --json | jq -r '.strategies[].name'", "the names of the strategies" },
+	{ NULL, NULL },
+};
+
+const struct command command_list = {
+	.name = "list",
+	.operands = "",
+	.summary = "show the strategies and every key of the configuration",
+	.paragraphs = (const char *const[]){
+		"For each strategy: the policies it can be given, the work it does, its smallest "
+		"block, the smallest memory it works on, and the largest request it serves before "
+		"a mapping of its own takes over. For each key: type, default and meaning. The "
+		"first policy of a list is the default.",
+		NULL },
+	.options = json_options,
+	.statuses = list_statuses,
+	.examples = list_examples,
+	.next = "allot run --strategy NAME -- COMMAND",
+	.usage_status = STATUS_USAGE,
+	.run = list_main,
+};
+
+static const struct command_note doctor_statuses[] = {
+	{ "0", "effective" },
+	{ "1", "not effective" },
+	{ "2", "wrong usage, or no such program" },
+	{ NULL, NULL },
+};
+
+static const struct command_note doctor_examples[] = {
+	{ "allot doctor", "check the installation and the settings of the system" },
+	{ "allot doctor python3 -c 'import json'", "who serves the heap of this program" },
+	{ NULL, NULL },
+};
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.operands = "[--] [COMMAND [ARGUMENT...]]",
+	.summary = "tell whether allot is in effect, and who resolves what",
+	.paragraphs = (const char *const[]){
+		"Without COMMAND: is the library found and does it take effect, are "
+		"/etc/allot.conf and ALLOT_CONF right, and which settings of the system bear on "
+		"a heap.",
+		"With COMMAND: runs it to its end under allot while the dynamic linker reports "
+		"every symbol it binds, then shows for each function of the malloc family which "
+		"objects got allot's and which got another. COMMAND's standard output goes to "
+		"standard error.",
+		"Only what this run loaded can be seen. Another run may load a plugin with "
+		"RTLD_DEEPBIND, which prefers its own libraries to preloaded ones; calls bound "
+		"when the program was linked, and programs started with an empty environment, "
+		"are never seen.",
+		NULL },
+	.options = json_options,
+	.statuses = doctor_statuses,
+	.examples = doctor_examples,
+	.next = "allot run -- COMMAND",
+	.usage_status = STATUS_USAGE,
+	.is_wrapper = true,
+	.run = doctor_main,
+};
+
+static const struct command_option help_options[] = {
+	{ .name = "help", .help = "show this help" },
+	{ .name = NULL },
+};
+
+static const struct command_note help_examples[] = {
+	{ "allot help run", "the help of one command" },
+	{ NULL, NULL },
+};
+
+const struct command command_help = {
+	.name = "help",
+	.operands = "[COMMAND]",
+	.summary = "show the commands, or the help of one",
+	.paragraphs = (const char *const[]){ NULL },
+	.options = help_options,
+	.statuses = list_statuses,
+	.examples = help_examples,
+	.next = "allot help run",
+	.usage_status = STATUS_USAGE,
+	.run = help_main,
+};
+
+const struct command *const commands[] = {
+	&command_run,
+	&command_list,
+	&command_doctor,
+	&command_help,
+	NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+const struct command *command_nearest(const char *name)
+{
+	struct word_match match;
+
+	word_match_init(&match, name);
+	for (size_t i = 0; commands[i] != NULL; i++)
+		word_match_offer(&match, commands[i]->name);
+	return match.nearest[0] == '\0' ? NULL : command_find(match.nearest);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Completion for bash: the words of the tables as shell functions, then the file named on the
+ * command line, which holds the logic.
+ *
+ * usage: allot-completion allot.bash > allot
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <allot/allot.h>
+
+#include "command.h"
+#include "conf.h"
+
+enum {
+	VALUE_BYTES = 64,
+};
+
+static void commands_write(void)
+{
+	puts("# The commands.\n_allot_commands()\n{\n\techo \\");
+	for (size_t i = 0; commands[i] != NULL; i++)
+		printf("\t\t%s%s\n", commands[i]->name, commands[i + 1] != NULL ? " \\" : "");
+	puts("}\n");
+}
+
+static void wrappers_write(void)
+{
+	puts("# Are the operands of command $1 another command line?\n_allot_is_wrapper()\n{\n"
+	     "\tcase $1 in");
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (commands[i]->is_wrapper)
+			printf("\t%s)\n\t\treturn 0 ;;\n", commands[i]->name);
+	puts("\tesac\n\treturn 1\n}\n");
+}
+
+static void command_write(const char *name, const struct command *command)
+{
+	printf("\t%s)\n\t\techo '", name);
+	for (const struct command_option *option = command->options; option->name != NULL; option++)
+		printf("%s--%s%s", option == command->options ? "" : " ", option->name,
+		       option->is_value_optional ? "=" : "");
+	puts("' ;;");
+}
+
+static void options_write(void)
+{
+	puts("# The options of command $1; a value that may be left out needs the \"=\".\n"
+	     "_allot_options()\n{\n\tcase $1 in");
+	command_write("''", &command_allot);
+	for (size_t i = 0; commands[i] != NULL; i++)
+		command_write(commands[i]->name, commands[i]);
+	puts("\tesac\n}\n");
+}
+
+static void value_kinds_write(void)
+{
+	puts("# What the value of option $2 of command $1 is: the key of the configuration whose\n"
+	     "# values it takes, pairs of keys and values, or a file; nothing when it takes none.\n"
+	     "_allot_value_kind()\n{\n\tcase $1$2 in");
+	for (size_t i = 0; commands[i] != NULL; i++) {
+		const struct command_option *option = commands[i]->options;
+
+		for (; option->name != NULL; option++) {
+			if (option->value == NULL)
+				continue;
+			printf("\t%s--%s)\n\t\techo ", commands[i]->name, option->name);
+			if (strcmp(option->value, "FILE") == 0)
+				puts("file ;;");
+			else
+				printf("%s ;;\n",
+				       option->conf_key != NULL ? option->conf_key : "pairs");
+		}
+	}
+	puts("\tesac\n}\n");
+}
+
+static void keys_write(void)
+{
+	size_t count;
+	const struct allot_option *options = allot_options(&count);
+
+	puts("# The keys of the configuration.\n_allot_keys()\n{\n\techo \\");
+	for (size_t i = 0; i < count; i++)
+		printf("\t\t%s%s\n", options[i].key, i + 1 < count ? " \\" : "");
+	puts("}\n");
+}
+
+static void values_write(void)
+{
+	size_t count;
+	const struct allot_option *options = allot_options(&count);
+	char value[VALUE_BYTES];
+
+	puts("# The values of key $1, where they are words.\n_allot_values()\n{\n\tcase $1 in");
+	for (size_t i = 0; i < count; i++) {
+		const char *position = conf_value_next(&options[i], NULL, value, sizeof(value));
+
+		if (position == NULL)
+			continue;
+		printf("\t%s)\n\t\techo '%s", options[i].key, value);
+		while ((position = conf_value_next(&options[i], position, value, sizeof(value))) !=
+		       NULL)
+			printf(" %s", value);
+		puts("' ;;");
+	}
+	puts("\tesac\n}\n");
+}
+
+int main(int argc, char **argv)
+{
+	FILE *logic = argc == 2 ? fopen(argv[1], "re") : NULL;
+	int byte;
+
+	if (logic == NULL)
+		return STATUS_USAGE;
+	puts("# Completion of allot(1) for bash. Generated from the tables of allot: do not edit.");
+	putchar('\n');
+	commands_write();
+	wrappers_write();
+	options_write();
+	value_kinds_write();
+	keys_write();
+	values_write();
+	while ((byte = getc(logic)) != EOF)
+		putchar(byte);
+	fclose(logic);
+	return fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILURE;
+}

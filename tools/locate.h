@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Locate: where liballot.so is, and how to preload it.
+ */
+#ifndef ALLOT_TOOLS_LOCATE_H
+#define ALLOT_TOOLS_LOCATE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define LIBRARY_NAME "liballot.so"
+
+/*
+ * Find the library: beside this program, as in a build directory and in an installation that was
+ * moved, else where it was configured to be installed. Returns false with the reason in `message`.
+ */
+bool library_locate(char path[PATH_MAX], char *message, size_t message_bytes);
+
+/* Put `library` first in LD_PRELOAD. Returns false with errno ENOMEM. */
+bool library_preload(const char *library);
+
+#endif
