@@ -217,7 +217,7 @@ bool heap_owns(const struct heap *heap, const void *p)
  */
 static bool arena_enter_briefly(struct arena *arena, uintptr_t self, bool is_alone)
 {
-	enum { TRIES = 200 };
+	enum { TRIES = 20000 }; /* longer than any trim takes, shorter than anybody's patience */
 	for (int i = 0; i < TRIES; i++) {
 		if (arena_try_enter(arena, self, is_alone))
 			return true;
@@ -228,8 +228,12 @@ static bool arena_enter_briefly(struct arena *arena, uintptr_t self, bool is_alo
 	return false;
 }
 
+/* How to enter the arena of a block one describes. */
+typedef bool enter_arena(struct arena *arena, uintptr_t self, bool is_alone);
+
 /* Describe a live block of ours without reporting anything. */
-static bool heap_describe(struct heap *heap, const void *p, struct block_info *out)
+static bool heap_describe(struct heap *heap, const void *p, enter_arena *enter,
+			  struct block_info *out)
 {
 	struct mapping mapping;
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
@@ -241,7 +245,7 @@ static bool heap_describe(struct heap *heap, const void *p, struct block_info *o
 	}
 	struct arena *arena = region->heap;
 	bool is_alone = thread_is_alone();
-	bool is_entered = arena_enter_briefly(arena, thread_self(), is_alone);
+	bool is_entered = enter(arena, thread_self(), is_alone);
 	struct fault before = arena->core->fault;
 	bool is_live = arena->strategy->describe(arena->state, region, (void *)p, out);
 	arena->core->fault = before;
@@ -253,7 +257,7 @@ static bool heap_describe(struct heap *heap, const void *p, struct block_info *o
 size_t heap_usable_bytes(struct heap *heap, const void *p)
 {
 	struct block_info block;
-	return heap_describe(heap, p, &block) ? block.usable_bytes : 0;
+	return heap_describe(heap, p, arena_enter_briefly, &block) ? block.usable_bytes : 0;
 }
 
 /* ---- watching ---- */
@@ -279,7 +283,7 @@ static void watch_made(struct heap *heap, void *p, bool is_zeroed)
 {
 	struct block_info block;
 	unsigned watch = heap->config.watch;
-	if (watch == 0 || !heap_describe(heap, p, &block))
+	if (watch == 0 || !heap_describe(heap, p, arena_enter, &block))
 		return;
 	if (watch & WATCH_BOOKS)
 		books_add(heap, &block);
@@ -292,7 +296,7 @@ static void watch_gone(struct heap *heap, void *p)
 {
 	struct block_info block;
 	unsigned watch = heap->config.watch;
-	if (watch == 0 || !heap_describe(heap, p, &block))
+	if (watch == 0 || !heap_describe(heap, p, arena_enter, &block))
 		return;
 	if (watch & WATCH_BOOKS)
 		books_remove(heap, &block);
@@ -428,9 +432,10 @@ ALLOT_COLD void heap_purge_arena(struct heap *heap, struct arena *arena)
 	arena_purge(arena, trim_bytes, size_min(KEEP_BYTES, trim_bytes));
 }
 
-/* A mapping of this size came and went: serve the next from the heap. */
-static void threshold_raise(struct heap *heap, size_t bytes)
+/* A mapping of this size came and went: serve the next one of that size from the heap. */
+static void threshold_raise(struct heap *heap, size_t mapped_bytes)
 {
+	size_t bytes = mapped_bytes + 1;
 	if (atomic_load_explicit(&heap->is_threshold_fixed, memory_order_relaxed) ||
 	    bytes > MMAP_THRESHOLD_BYTES_MAX ||
 	    bytes <= atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed))
@@ -489,22 +494,24 @@ ALLOT_OUTLINE void heap_free_slow(struct heap *heap, void *p, const char *call)
 
 /* ---- resizing ---- */
 
-/* In place within its arena. */
+/* In place within its arena; *out_old is the block before. */
 static enum resize_result resize_in_arena(struct heap *heap, struct region *region, void *p,
-					  size_t bytes)
+					  size_t bytes, struct block_info *out_old)
 {
 	struct arena *arena = region->heap;
 	bool is_alone = thread_is_alone();
-	if (!arena_enter(arena, thread_self(), is_alone))
-		return RESIZE_MUST_MOVE;
+	bool is_entered = arena_enter(arena, thread_self(), is_alone);
+	bool is_small = bytes < atomic_load_explicit(&arena->limit_bytes, memory_order_relaxed);
 	enum resize_result result = RESIZE_MUST_MOVE;
-	struct block_info block;
-	if (bytes < atomic_load_explicit(&arena->limit_bytes, memory_order_relaxed))
-		result = arena->strategy->resize(arena->state, region, p, bytes);
-	else if (!arena->strategy->describe(arena->state, region, p, &block))
+	if (!arena->strategy->describe(arena->state, region, p, out_old))
 		result = RESIZE_FAULT;
+	/* Whatever the limit, what is usable already needs no move. */
+	else if (is_entered && (is_small || bytes <= out_old->usable_bytes))
+		result = arena->strategy->resize(arena->state, region, p, bytes);
 	if (result == RESIZE_FAULT)
 		heap_report(heap, arena, "realloc");
+	if (!is_entered)
+		return result;
 	if (result == RESIZE_DONE && arena_is_dirty(arena))
 		heap_purge_arena(heap, arena);
 	if (heap->config.watch & WATCH_CHECK)
@@ -541,7 +548,7 @@ static void *resize_by_copy(struct heap *heap, struct arena **current, void *p,
 static void watch_resized(struct heap *heap, const struct block_info *old, void *p)
 {
 	struct block_info block;
-	if (heap->config.watch == 0 || !heap_describe(heap, p, &block))
+	if (heap->config.watch == 0 || !heap_describe(heap, p, arena_enter, &block))
 		return;
 	if (heap->config.watch & WATCH_BOOKS) {
 		books_remove(heap, old);
@@ -557,36 +564,49 @@ static void watch_resized(struct heap *heap, const struct block_info *old, void 
 	}
 }
 
+/* A mapping, or nothing of ours; *out_old is the block before. */
+static enum resize_result resize_outside(struct heap *heap, void *p, size_t bytes,
+					 struct block_info *out_old, void **out_resized)
+{
+	struct mapping mapping;
+	if (!mapping_find(&heap->owners, p, &mapping) || !mapping.is_live) {
+		report_foreign(heap, p, "realloc");
+		return RESIZE_FAULT;
+	}
+	mapping_read(&mapping, out_old);
+	*out_resized = resize_mapping(heap, p, bytes);
+	return *out_resized != NULL ? RESIZE_DONE : RESIZE_MUST_MOVE;
+}
+
 void *heap_resize(struct heap *heap, struct arena **current, void *p, size_t bytes)
 {
 	struct block_info old = {0};
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
 	bool is_watched = heap->config.watch & WATCH_MEMCHECK;
-	void *resized = NULL;
+	void *resized = p;
 	if (is_watched)
 		memcheck_enter();
-	bool is_known = heap_describe(heap, p, &old);
 	if (heap->config.watch & WATCH_BOOKS)
 		books_count(&heap->books.resizes);
-	if (region != NULL) {
-		enum resize_result result = resize_in_arena(heap, region, p, bytes);
-		resized = result == RESIZE_DONE ? p : NULL;
-		is_known = is_known && result != RESIZE_FAULT;
-	} else if (is_known) {
-		resized = resize_mapping(heap, p, bytes);
-	} else {
-		report_foreign(heap, p, "realloc");
-	}
-	if (resized != NULL)
+	enum resize_result result = region != NULL ?
+					    resize_in_arena(heap, region, p, bytes, &old) :
+					    resize_outside(heap, p, bytes, &old, &resized);
+	switch (result) {
+	case RESIZE_DONE:
 		watch_resized(heap, &old, resized);
-	if (resized == NULL && is_known)
+		break;
+	case RESIZE_MUST_MOVE:
 		resized = resize_by_copy(heap, current, p, old.usable_bytes, bytes);
-	/*
-	 * Shrinking never fails: a block that cannot move stays as large as it is. Only when system
-	 * calls fail; the books then go on counting what was asked for before.
-	 */
-	if (resized == NULL && is_known && bytes <= old.usable_bytes)
-		resized = p;
+		/*
+		 * Shrinking never fails: a block that cannot move stays as large as it is. Only
+		 * when system calls fail; the books then go on counting what was asked for before.
+		 */
+		if (resized == NULL && bytes <= old.usable_bytes)
+			resized = p;
+		break;
+	case RESIZE_FAULT:
+		resized = NULL;
+	}
 	if (is_watched)
 		memcheck_leave();
 	return resized;

@@ -141,18 +141,19 @@ bool mapping_find(const struct owners *owners, const void *p, struct mapping *ou
 bool mapping_containing(const struct owners *owners, const void *p, struct mapping *out)
 {
 	uintptr_t address = (uintptr_t)p;
-	uintptr_t granule;
-	uint64_t entry = address_map_find_below(&owners->map, address, &granule);
-	/* A mapping may start behind `p` in the very granule `p` is in. */
-	if (entry_is_live_mapping(entry)) {
-		entry_read(owners, granule, entry, out);
-		if (out->base > address && granule > 0)
-			entry = address_map_find_below(&owners->map, granule - 1, &granule);
-	}
-	if (!entry_is_live_mapping(entry))
-		return false;
-	entry_read(owners, granule, entry, out);
-	return address >= out->base && address - out->base < out->mapped_bytes;
+	uintptr_t granule = address + 1;
+	uint64_t entry;
+	/*
+	 * Marks of freed mappings say nothing: a larger mapping may lie over them now. And one may
+	 * start behind `p` in the very granule `p` is in.
+	 */
+	do {
+		entry = granule == 0 ? 0 :
+				       address_map_find_below(&owners->map, granule - 1, &granule);
+		if (entry & ENTRY_IS_MAPPING)
+			entry_read(owners, granule, entry, out);
+	} while ((entry & ENTRY_IS_FREED) || (entry_is_live_mapping(entry) && out->base > address));
+	return entry_is_live_mapping(entry) && address - out->base < out->mapped_bytes;
 }
 
 /* Take a live mapping's entry away, leaving the freed mark; the one who succeeds owns the pages. */

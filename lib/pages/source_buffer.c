@@ -5,7 +5,23 @@
  */
 #include "pages/source.h"
 
+#include <string.h>
+
 #include "base/bits.h"
+
+/* Make memory read as zero, without touching pages that do already. */
+static void clear(unsigned char *bytes, size_t count, size_t page_bytes)
+{
+	static const unsigned char zeros[64];
+	for (size_t page = 0; page < count; page += page_bytes) {
+		for (size_t i = 0; i < page_bytes; i += sizeof(zeros)) {
+			if (memcmp(bytes + page + i, zeros, sizeof(zeros)) != 0) {
+				memset(bytes + page, 0, page_bytes);
+				break;
+			}
+		}
+	}
+}
 
 static bool buffer_grow(struct page_source *source, size_t bytes, struct span *out_span)
 {
@@ -21,6 +37,7 @@ static bool buffer_grow(struct page_source *source, size_t bytes, struct span *o
 		return false;
 	}
 	source->buffer_is_used = true;
+	clear((unsigned char *)base, end - base, source->page_bytes);
 	region->reserved_bytes = end - base;
 	source_region_resized(source, region, end - base);
 	*out_span = (struct span){.base = base, .bytes = end - base, .region = region};

@@ -18,7 +18,8 @@
  * shrink any more, so that a place is a number in the order of the walk.
  *
  * Coalescing. Immediate: a freed block is merged with both neighbours by boundary tags. Deferred:
- * a freed block is marked and nothing else; the walk merges forward what it meets.
+ * a freed block is marked and nothing else; the walk merges forward what it meets, and a search
+ * that found nothing merges everything and is made again before the heap grows.
  *
  * Work. Allocate: O(cards) + O(blocks in the cards that might have something), O(blocks of the
  * heap) at worst. Free: O(1), and the floors it lowers.
@@ -412,16 +413,43 @@ static struct block *implicit_find(struct implicit *m, size_t need)
 	return find_from_floor(m, need, m->core.policy.fit == FIT_BEST);
 }
 
+/* Merge everything, by a walk through all cards that finds nothing large enough. */
+static void implicit_merge_all(struct implicit *m)
+{
+	struct search search = {SIZE_MAX, false, NULL, SIZE_MAX};
+	for (uint32_t card = 0; card < m->card_count; card++) {
+		size_t start = m->first[card];
+		if (start != NO_START)
+			card_walk(m, card, card_place(m, card) + (start - 1) * ALIGN_BYTES +
+						   REGION_PAD_BYTES,
+				  true, &search);
+	}
+}
+
+/*
+ * The block to place `need` bytes in. A miss is when deferred merging is due: notes know single
+ * blocks only, so a run of free neighbours that would do may have been skipped.
+ */
+static struct block *implicit_obtain(struct implicit *m, size_t need)
+{
+	struct block *block = implicit_find(m, need);
+	if (block == NULL && m->core.policy.coalesce == COALESCE_DEFERRED &&
+	    m->core.fault.kind == FAULT_NONE) {
+		implicit_merge_all(m);
+		block = implicit_find(m, need);
+	}
+	if (block != NULL || m->core.fault.kind != FAULT_NONE)
+		return block;
+	return tagged_grow(&m->core, &index, need);
+}
+
 /* ---- the strategy ---- */
 
 static void *implicit_allocate(void *state, size_t bytes, size_t align)
 {
 	struct implicit *m = state;
 	size_t need = block_bytes_for(bytes);
-	size_t search = tagged_aligned_need(need, align);
-	struct block *block = implicit_find(m, search);
-	if (block == NULL && m->core.fault.kind == FAULT_NONE)
-		block = tagged_grow(&m->core, &index, search);
+	struct block *block = implicit_obtain(m, tagged_aligned_need(need, align));
 	if (block == NULL)
 		return NULL;
 	uint64_t tag = block_tag(block);
@@ -455,25 +483,11 @@ static bool implicit_describe(void *state, struct region *region, void *p, struc
 	return block_describe(state, region, p, out);
 }
 
-/* Merge everything, by a walk through all cards that finds nothing large enough. */
-static void implicit_merge_all(struct implicit *m)
-{
-	struct search search = {SIZE_MAX, false, NULL, SIZE_MAX};
-	if (m->core.policy.coalesce != COALESCE_DEFERRED)
-		return;
-	for (uint32_t card = 0; card < m->card_count; card++) {
-		size_t start = m->first[card];
-		if (start != NO_START)
-			card_walk(m, card, card_place(m, card) + (start - 1) * ALIGN_BYTES +
-						   REGION_PAD_BYTES,
-				  true, &search);
-	}
-}
-
 static size_t implicit_trim(void *state, size_t keep_bytes)
 {
 	struct implicit *m = state;
-	implicit_merge_all(m);
+	if (m->core.policy.coalesce == COALESCE_DEFERRED)
+		implicit_merge_all(m);
 	return tagged_trim(&m->core, &index, keep_bytes);
 }
 
