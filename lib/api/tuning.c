@@ -33,6 +33,10 @@ API_EXPORT int API(mallopt)(int parameter, int value)
 		heap_set_thresholds(&process.heap, SIZE_MAX,
 				    value < 0 ? SIZE_MAX / 2 : (size_t)value);
 		return 1;
+	case M_MMAP_MAX:
+		if (value == 0) /* no mappings at all, as far as the strategy can do without */
+			heap_set_thresholds(&process.heap, SIZE_MAX / 2, SIZE_MAX);
+		return 1;
 	default:
 		return 1;
 	}

@@ -6,6 +6,9 @@
  * them plain loads and stores. A build with ALLOT_OBSERVED defined also reports each access to
  * access_observe(), which that build's program supplies: this is how a model of memory learns
  * which cache lines and pages a strategy touches, exactly and not by guess.
+ *
+ * Words are read and written whole (relaxed atomics, which cost nothing): the owner of a block may
+ * read its tag while a neighbour's release changes the bit about that neighbour.
  */
 #ifndef BASE_ACCESS_H
 #define BASE_ACCESS_H
@@ -27,13 +30,13 @@ static inline void access_observe(const void *address, size_t bytes, enum access
 static inline uint64_t word_load(const uint64_t *word)
 {
 	access_observe(word, sizeof(*word), ACCESS_LOAD);
-	return *word;
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
 static inline void word_store(uint64_t *word, uint64_t value)
 {
 	access_observe(word, sizeof(*word), ACCESS_STORE);
-	*word = value;
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
 static inline uint8_t byte_load(const uint8_t *byte)

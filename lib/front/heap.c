@@ -133,6 +133,21 @@ static void report_foreign(struct heap *heap, const void *p, const char *call)
 	heap->config.report(&report, heap->config.report_context);
 }
 
+/* ---- looking under memcheck ---- */
+
+/* Around whatever touches bytes that are not the program's. */
+static void look_begin(const struct heap *heap)
+{
+	if (unlikely(heap->config.watch & WATCH_MEMCHECK))
+		memcheck_enter();
+}
+
+static void look_end(const struct heap *heap)
+{
+	if (unlikely(heap->config.watch & WATCH_MEMCHECK))
+		memcheck_leave();
+}
+
 /* ---- the books ---- */
 
 static void entry_add(struct book_entry *entry, size_t bytes)
@@ -206,7 +221,7 @@ bool heap_owns(const struct heap *heap, const void *p)
 	struct mapping mapping;
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
 	if (region != NULL)
-		return (uintptr_t)p - region->base < region->reserved_bytes;
+		return (uintptr_t)p - region->base < region_reserved_bytes(region);
 	return mapping_find(&heap->owners, p, &mapping);
 }
 
@@ -246,9 +261,7 @@ static bool heap_describe(struct heap *heap, const void *p, enter_arena *enter,
 	struct arena *arena = region->heap;
 	bool is_alone = thread_is_alone();
 	bool is_entered = enter(arena, thread_self(), is_alone);
-	struct fault before = arena->core->fault;
 	bool is_live = arena->strategy->describe(arena->state, region, (void *)p, out);
-	arena->core->fault = before;
 	if (is_entered)
 		arena_leave(arena, is_alone);
 	return is_live;
@@ -257,7 +270,10 @@ static bool heap_describe(struct heap *heap, const void *p, enter_arena *enter,
 size_t heap_usable_bytes(struct heap *heap, const void *p)
 {
 	struct block_info block;
-	return heap_describe(heap, p, arena_enter_briefly, &block) ? block.usable_bytes : 0;
+	look_begin(heap);
+	bool is_live = heap_describe(heap, p, arena_enter_briefly, &block);
+	look_end(heap);
+	return is_live ? block.usable_bytes : 0;
 }
 
 /* ---- watching ---- */
@@ -390,11 +406,9 @@ ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct arena **current
 				       size_t align, bool must_be_zero)
 {
 	struct arena *first = heap->first;
-	bool is_watched = heap->config.watch & WATCH_MEMCHECK;
 	bool is_zero = false;
 	void *p = NULL;
-	if (is_watched)
-		memcheck_enter();
+	look_begin(heap);
 	/* An alignment costs a strategy that much more room. */
 	size_t limit = atomic_load_explicit(&first->limit_bytes, memory_order_relaxed);
 	bool is_small = bytes < limit && (align <= ALIGN_BYTES || align < limit - bytes);
@@ -418,8 +432,7 @@ ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct arena **current
 		books_count(&heap->books.allocations);
 	if (p != NULL)
 		watch_made(heap, p, must_be_zero);
-	if (is_watched)
-		memcheck_leave();
+	look_end(heap);
 	return p;
 }
 
@@ -476,9 +489,7 @@ static void free_in_arena(struct heap *heap, struct region *region, void *p, con
 ALLOT_OUTLINE void heap_free_slow(struct heap *heap, void *p, const char *call)
 {
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
-	bool is_watched = heap->config.watch & WATCH_MEMCHECK;
-	if (is_watched)
-		memcheck_enter();
+	look_begin(heap);
 	watch_gone(heap, p);
 	if (region != NULL)
 		free_in_arena(heap, region, p, call);
@@ -488,36 +499,45 @@ ALLOT_OUTLINE void heap_free_slow(struct heap *heap, void *p, const char *call)
 		books_count(&heap->books.frees);
 		books_mapped(heap);
 	}
-	if (is_watched)
-		memcheck_leave();
+	look_end(heap);
 }
 
 /* ---- resizing ---- */
 
-/* In place within its arena; *out_old is the block before. */
+/* In place within its arena, which is entered; *out_old is the block before. */
+static enum resize_result resize_entered(struct heap *heap, struct arena *arena,
+					 struct region *region, void *p, size_t bytes,
+					 struct block_info *out_old)
+{
+	size_t limit = atomic_load_explicit(&arena->limit_bytes, memory_order_relaxed);
+	bool is_live = arena->strategy->describe(arena->state, region, p, out_old);
+	/* Whatever the limit, what is usable already needs no move. */
+	if (is_live && bytes >= limit && bytes > out_old->usable_bytes)
+		return RESIZE_MUST_MOVE;
+	enum resize_result result = arena->strategy->resize(arena->state, region, p, bytes);
+	if (result == RESIZE_FAULT)
+		heap_report(heap, arena, "realloc");
+	if (result == RESIZE_DONE && arena_is_dirty(arena))
+		heap_purge_arena(heap, arena);
+	if (heap->config.watch & WATCH_CHECK)
+		check_after(heap, arena);
+	return result;
+}
+
 static enum resize_result resize_in_arena(struct heap *heap, struct region *region, void *p,
 					  size_t bytes, struct block_info *out_old)
 {
 	struct arena *arena = region->heap;
 	bool is_alone = thread_is_alone();
-	bool is_entered = arena_enter(arena, thread_self(), is_alone);
-	bool is_small = bytes < atomic_load_explicit(&arena->limit_bytes, memory_order_relaxed);
-	enum resize_result result = RESIZE_MUST_MOVE;
-	if (!arena->strategy->describe(arena->state, region, p, out_old))
-		result = RESIZE_FAULT;
-	/* Whatever the limit, what is usable already needs no move. */
-	else if (is_entered && (is_small || bytes <= out_old->usable_bytes))
-		result = arena->strategy->resize(arena->state, region, p, bytes);
-	if (result == RESIZE_FAULT)
-		heap_report(heap, arena, "realloc");
-	if (!is_entered)
+	if (arena_enter(arena, thread_self(), is_alone)) {
+		enum resize_result result =
+			resize_entered(heap, arena, region, p, bytes, out_old);
+		arena_leave(arena, is_alone);
 		return result;
-	if (result == RESIZE_DONE && arena_is_dirty(arena))
-		heap_purge_arena(heap, arena);
-	if (heap->config.watch & WATCH_CHECK)
-		check_after(heap, arena);
-	arena_leave(arena, is_alone);
-	return result;
+	}
+	/* Where the lock cannot be had the block moves; what is none is refused without a word. */
+	bool is_live = arena->strategy->describe(arena->state, region, p, out_old);
+	return is_live ? RESIZE_MUST_MOVE : RESIZE_FAULT;
 }
 
 /*
@@ -582,10 +602,8 @@ void *heap_resize(struct heap *heap, struct arena **current, void *p, size_t byt
 {
 	struct block_info old = {0};
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
-	bool is_watched = heap->config.watch & WATCH_MEMCHECK;
 	void *resized = p;
-	if (is_watched)
-		memcheck_enter();
+	look_begin(heap);
 	if (heap->config.watch & WATCH_BOOKS)
 		books_count(&heap->books.resizes);
 	enum resize_result result = region != NULL ?
@@ -607,8 +625,7 @@ void *heap_resize(struct heap *heap, struct arena **current, void *p, size_t byt
 	case RESIZE_FAULT:
 		resized = NULL;
 	}
-	if (is_watched)
-		memcheck_leave();
+	look_end(heap);
 	return resized;
 }
 
@@ -619,6 +636,7 @@ size_t heap_trim(struct heap *heap, size_t keep_bytes)
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
 	size_t released = mapping_retry_idle(&heap->owners);
+	look_begin(heap);
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (!arena_enter(arena, self, is_alone))
 			continue;
@@ -626,6 +644,7 @@ size_t heap_trim(struct heap *heap, size_t keep_bytes)
 		heap_report(heap, arena, "malloc_trim");
 		arena_leave(arena, is_alone);
 	}
+	look_end(heap);
 	return released;
 }
 
@@ -658,7 +677,9 @@ bool heap_walk(struct heap *heap,
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (!arena_enter(arena, self, is_alone))
 			continue;
+		look_begin(heap);
 		bool goes_on = arena->strategy->walk(arena->state, visit_block, &v);
+		look_end(heap);
 		heap_report(heap, arena, "walk");
 		arena_leave(arena, is_alone);
 		if (!goes_on)
@@ -674,7 +695,9 @@ bool heap_check(struct heap *heap, struct text *message)
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (!arena_enter(arena, self, is_alone))
 			continue;
+		look_begin(heap);
 		bool is_whole = arena->strategy->check(arena->state, message);
+		look_end(heap);
 		arena_leave(arena, is_alone);
 		if (!is_whole)
 			return false;

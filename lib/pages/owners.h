@@ -34,6 +34,12 @@ struct region {
 	bool is_break;         /* made of program break, given back by moving it */
 };
 
+/* Its reserved_bytes, for who does not hold the lock: program break grows them. */
+static inline size_t region_reserved_bytes(const struct region *region)
+{
+	return __atomic_load_n(&region->reserved_bytes, __ATOMIC_RELAXED);
+}
+
 struct owners {
 	struct address_map map;
 	size_t page_bytes;

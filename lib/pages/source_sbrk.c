@@ -17,6 +17,12 @@
 
 enum { BREAK_GROW_BYTES_MIN = 128 << 10 };
 
+/* Others look at reserved_bytes without the heap's lock. */
+static void region_reserve(struct region *region, size_t bytes)
+{
+	__atomic_store_n(&region->reserved_bytes, bytes, __ATOMIC_RELAXED);
+}
+
 /* Move the break up by `bytes` and enter what is behind `region`'s end; false: break as it was. */
 static bool break_extend(struct page_source *source, struct region *region, size_t bytes,
 			 struct span *out_span)
@@ -32,7 +38,7 @@ static bool break_extend(struct page_source *source, struct region *region, size
 		os_break_move(-(intptr_t)bytes);
 		return false;
 	}
-	region->reserved_bytes += bytes;
+	region_reserve(region, region->reserved_bytes + bytes);
 	source_region_resized(source, region, region->bytes + bytes);
 	*out_span = (struct span){.base = end, .bytes = bytes, .region = region};
 	return true;
@@ -60,7 +66,7 @@ static bool break_region(struct page_source *source, size_t bytes, struct span *
 		os_break_move(-(intptr_t)(base - now + bytes));
 		return false;
 	}
-	region->reserved_bytes = bytes;
+	region_reserve(region, bytes);
 	source_region_resized(source, region, bytes);
 	*out_span = (struct span){.base = base, .bytes = bytes, .region = region};
 	return true;
@@ -99,7 +105,7 @@ static bool break_cut(struct page_source *source, struct region *region, size_t 
 	if (os_break_move(-(intptr_t)bytes) == 0)
 		return false;
 	owners_disclaim(source->owners, end - bytes, align_up(end, GRANULE_BYTES));
-	region->reserved_bytes -= bytes;
+	region_reserve(region, region->reserved_bytes - bytes);
 	source_region_resized(source, region, region->bytes - bytes);
 	return true;
 }

@@ -138,7 +138,7 @@ bool block_describe(struct strategy_core *core, struct region *region, void *p,
 		    struct block_info *out)
 {
 	uint64_t tag;
-	struct block *block = block_verify_live(core, region, p, &tag);
+	struct block *block = block_find_live(core, region, p, &tag);
 	if (block == NULL)
 		return false;
 	block_read(block, tag, out);

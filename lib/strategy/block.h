@@ -178,34 +178,39 @@ ALLOT_INLINE void block_set_prev_used(struct block *next, bool is_used)
 }
 
 /*
- * The live block whose payload `p` is, for a call that got `p` from the program. NULL with the
- * fault recorded: misaligned, outside, interior, already free, or its tag is broken.
+ * The live block whose payload `p` is, with its tag, or NULL: misaligned, outside, interior,
+ * already free, or its tag is broken. Records nothing.
  */
-ALLOT_INLINE struct block *block_verify_live(struct strategy_core *core, struct region *region,
-					     const void *p, uint64_t *out_tag);
-
-/* The slow half of it: record what is wrong with `p`. */
-void block_accuse(struct strategy_core *core, struct region *region, const void *p);
-
-ALLOT_INLINE struct block *block_verify_live(struct strategy_core *core, struct region *region,
-					     const void *p, uint64_t *out_tag)
+ALLOT_INLINE struct block *block_find_live(const struct strategy_core *core,
+					   const struct region *region, const void *p,
+					   uint64_t *out_tag)
 {
 	uintptr_t address = (uintptr_t)p;
 	struct block *block = block_of_payload(p);
-	uint64_t tag;
+	*out_tag = 0;
 	/* Payloads lie from base + 16 to the end tag; region->bytes is a multiple of 16. */
 	if (unlikely(address - region->base >= region->bytes || address % ALIGN_BYTES != 0 ||
 		     address == region->base))
-		goto accuse;
-	tag = block_tag(block);
+		return NULL;
+	uint64_t tag = block_tag(block);
 	if (unlikely((tag & (TAG_IS_USED | TAG_IS_DEFERRED)) != TAG_IS_USED ||
 		     !tag_is_sound(core, block, tag) || tag_size(tag) == 0))
-		goto accuse;
+		return NULL;
 	*out_tag = tag;
 	return block;
-accuse:
-	block_accuse(core, region, p);
-	return NULL;
+}
+
+/* Record what is wrong with `p`, which block_find_live() did not find. */
+void block_accuse(struct strategy_core *core, struct region *region, const void *p);
+
+/* As block_find_live(), for a call that got `p` from the program: NULL comes with a fault. */
+ALLOT_INLINE struct block *block_verify_live(struct strategy_core *core, struct region *region,
+					     const void *p, uint64_t *out_tag)
+{
+	struct block *block = block_find_live(core, region, p, out_tag);
+	if (unlikely(block == NULL))
+		block_accuse(core, region, p);
+	return block;
 }
 
 /*

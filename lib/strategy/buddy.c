@@ -380,17 +380,24 @@ static ALLOT_COLD bool buddy_accuse(struct buddy *b, struct region *region, uint
 	return core_fault(&b->core, kind, address, start, bytes);
 }
 
-/* The entry of the live block at `p`, or NULL with a fault. */
-ALLOT_INLINE uint8_t *buddy_verify(struct buddy *b, struct region *region, const void *p)
+/* The entry of the live block at `p`, or NULL. */
+ALLOT_INLINE uint8_t *buddy_find(const struct region *region, const void *p)
 {
 	uintptr_t address = (uintptr_t)p;
 	uint8_t *entry = entry_of(address);
 	if (unlikely(!region_has(region, address) || !is_aligned(address, UNIT_BYTES) ||
 		     address - chunk_base(address) < TABLE_BYTES ||
-		     !code_is_live(byte_load(entry)))) {
-		buddy_accuse(b, region, address);
+		     !code_is_live(byte_load(entry))))
 		return NULL;
-	}
+	return entry;
+}
+
+/* The same, with a fault when there is none. */
+ALLOT_INLINE uint8_t *buddy_verify(struct buddy *b, struct region *region, const void *p)
+{
+	uint8_t *entry = buddy_find(region, p);
+	if (unlikely(entry == NULL))
+		buddy_accuse(b, region, (uintptr_t)p);
 	return entry;
 }
 
@@ -464,8 +471,8 @@ static void block_read(uintptr_t address, uint8_t code, struct block_info *out)
 
 static bool buddy_describe(void *state, struct region *region, void *p, struct block_info *out)
 {
-	struct buddy *b = state;
-	uint8_t *entry = buddy_verify(b, region, p);
+	uint8_t *entry = buddy_find(region, p);
+	(void)state;
 	if (entry == NULL)
 		return false;
 	block_read((uintptr_t)p, byte_load(entry), out);

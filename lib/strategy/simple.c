@@ -355,23 +355,28 @@ static ALLOT_COLD bool simple_accuse(struct simple *s, struct region *region, ui
 	return core_fault(&s->core, kind, address, block, bytes);
 }
 
-/* The run and index of the live block at `p`; NULL with a fault when there is none. */
-ALLOT_INLINE struct run *simple_verify(struct simple *s, struct region *region, const void *p,
-				       uint32_t *out_index)
+/* The run and index of the live block at `p`, or NULL. */
+ALLOT_INLINE struct run *simple_find(const struct simple *s, const struct region *region,
+				     const void *p, uint32_t *out_index)
 {
 	uintptr_t address = (uintptr_t)p;
 	struct run *run = likely(region_has(region, address)) ? run_of(address) : NULL;
-	if (likely(run != NULL)) {
-		const struct class *c = &s->classes[run->class];
-		uint32_t index = run_index(c, run, address);
-		if (likely(index < run->capacity && run_block(c, run, index) == address &&
-			   state_load(c, run, index) != STATE_FREE)) {
-			*out_index = index;
-			return run;
-		}
-	}
-	simple_accuse(s, region, address);
-	return NULL;
+	if (unlikely(run == NULL))
+		return NULL;
+	const struct class *c = &s->classes[run->class];
+	*out_index = run_index(c, run, address);
+	bool is_block = *out_index < run->capacity && run_block(c, run, *out_index) == address;
+	return likely(is_block && state_load(c, run, *out_index) != STATE_FREE) ? run : NULL;
+}
+
+/* The same, with a fault when there is none. */
+ALLOT_INLINE struct run *simple_verify(struct simple *s, struct region *region, const void *p,
+				       uint32_t *out_index)
+{
+	struct run *run = simple_find(s, region, p, out_index);
+	if (unlikely(run == NULL))
+		simple_accuse(s, region, (uintptr_t)p);
+	return run;
 }
 
 static bool simple_free(void *state, struct region *region, void *p)
@@ -423,7 +428,7 @@ static bool simple_describe(void *state, struct region *region, void *p, struct 
 {
 	struct simple *s = state;
 	uint32_t index;
-	struct run *run = simple_verify(s, region, p, &index);
+	struct run *run = simple_find(s, region, p, &index);
 	if (run == NULL)
 		return false;
 	block_read(&s->classes[run->class], run, index, out);

@@ -121,7 +121,10 @@ struct strategy {
 	/* Change the size of the live block at `p` without moving it. */
 	enum resize_result (*resize)(void *state, struct region *region, void *p, size_t bytes);
 
-	/* Describe the live block at `p`. False: a fault. */
+	/*
+	 * Describe the live block at `p`. False: there is none; no fault is recorded. Writes
+	 * nothing, so that the owner of a block may ask even where the lock cannot be had.
+	 */
 	bool (*describe)(void *state, struct region *region, void *p, struct block_info *out);
 
 	/*

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start-up: calls before and after main, blocks of libc's own heap, programs with a malloc of their
+ * own, privileged programs; see startup.c, own_malloc.c and secure.c.
+ */
+#include "runs.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void expect_startup(const char *claim, const char *conf)
+{
+	char plugin[4096];
+	snprintf(plugin, sizeof plugin, "%s", program_path("plugin.so"));
+	expect_claims_hold((const char *[]){"startup", claim, plugin, NULL}, conf);
+}
+
+ParameterizedTestParameters(startup, calls_before_and_after_main_are_served)
+{
+	return every_heap();
+}
+
+ParameterizedTest(size_t *heap, startup, calls_before_and_after_main_are_served,
+		  .timeout = TEST_TIMEOUT_S)
+{
+	expect_startup("calls", heap_conf(*heap, NULL));
+}
+
+ParameterizedTestParameters(startup, blocks_of_libcs_heap_are_handed_on)
+{
+	return every_heap();
+}
+
+ParameterizedTest(size_t *heap, startup, blocks_of_libcs_heap_are_handed_on,
+		  .timeout = TEST_TIMEOUT_S)
+{
+	expect_startup("deep", heap_conf(*heap, NULL));
+}
+
+ParameterizedTestParameters(startup, program_with_its_own_malloc_keeps_it)
+{
+	return every_heap();
+}
+
+ParameterizedTest(size_t *heap, startup, program_with_its_own_malloc_keeps_it,
+		  .timeout = TEST_TIMEOUT_S)
+{
+	struct outcome outcome =
+		run_preloaded((const char *[]){"own_malloc", NULL}, heap_conf(*heap, NULL));
+	cr_expect(outcome_exited(&outcome, 0), "%s\n%s", outcome_text(&outcome), outcome.errors);
+	cr_expect_str_eq(outcome.output, "served itself\n");
+	cr_expect_str_eq(outcome.errors, "");
+	outcome_finish(&outcome);
+}
+
+/* A copy of `secure` that belongs to another group and is set-group-id; false when impossible. */
+static bool privileged_copy(const char *from, const char *to)
+{
+	char text[4 * 4096];
+	snprintf(text, sizeof text, "cp '%s' '%s'", from, to);
+	if (system(text) != 0)
+		return false;
+	gid_t groups[64];
+	int count = getgroups(64, groups);
+	gid_t other = getuid() == 0 ? 65534 : getegid();
+	for (int i = 0; i < count && other == getegid(); i++)
+		other = groups[i];
+	return other != getegid() && chown(to, (uid_t)-1, other) == 0 && chmod(to, 02755) == 0;
+}
+
+static struct outcome run_linked(const char *path, const char *conf)
+{
+	struct command command = {
+		.arguments = (const char *[]){path, NULL},
+		.conf = conf,
+		.timeout_s = RUN_TIMEOUT_S,
+	};
+	return child_run(&command);
+}
+
+Test(startup, a_privileged_program_ignores_the_environment, .timeout = TEST_TIMEOUT_S)
+{
+	static const char conf[] = "abort_conf:true,nonsense:1";
+	char path[4096];
+	snprintf(path, sizeof path, "%s", program_path("secure"));
+	struct outcome outcome = run_linked(path, conf);
+	cr_expect(outcome_killed(&outcome, SIGABRT) || outcome_exited(&outcome, 1),
+		  "the configuration is not even read without privilege: %s",
+		  outcome_text(&outcome));
+	outcome_finish(&outcome);
+
+	char copy[4096 + 16];
+	snprintf(copy, sizeof copy, "%s-%d", path, (int)getpid());
+	if (!privileged_copy(path, copy)) {
+		unlink(copy);
+		cr_skip_test("needs root, or a second group to belong to");
+	}
+	outcome = run_linked(copy, conf);
+	unlink(copy);
+	if (strcmp(outcome.output, "ordinary\n") == 0)
+		cr_skip_test("needs a file system and a container that honour set-group-id");
+	cr_expect(outcome_exited(&outcome, 0), "%s\n%s", outcome_text(&outcome), outcome.errors);
+	cr_expect_str_eq(outcome.output, "secure\n");
+	cr_expect_str_eq(outcome.errors, "");
+	outcome_finish(&outcome);
+}

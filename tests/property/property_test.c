@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Properties: every strategy with every policy on every source keeps what the contract says, over
+ * random operations. A test is one run of the driver, whose command is printed when it fails.
+ *
+ * With ALLOT_TEST_LONG=1 each run on a big heap has 10^7 operations and says how fast it was.
+ */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "capture.h"
+#include "choice.h"
+#include "long_run.h"
+
+enum {
+	CHOICES_MAX = 256,
+	ARGUMENTS_MAX = 24,
+	SMALL_OPERATIONS = 25000,
+	BIG_OPERATIONS = 250000,
+	LONG_SMALL_OPERATIONS = 200000,
+	LONG_BIG_OPERATIONS = 10000000,
+	TIMEOUT_S = 120,
+	LONG_TIMEOUT_S = 3600,
+};
+
+/* ---- parameters ---- */
+
+static struct criterion_test_params every_choice(void)
+{
+	static size_t indices[CHOICES_MAX];
+	struct choice choice;
+	size_t count = 0;
+	for (; count < CHOICES_MAX && choice_get(count, &choice); count++)
+		indices[count] = count;
+	return cr_make_param_array(size_t, indices, count);
+}
+
+/* ---- a run of the driver ---- */
+
+static const char *driver_path(void)
+{
+	const char *path = getenv("ALLOT_TEST_PROPERTY");
+	cr_assert_not_null(path, "ALLOT_TEST_PROPERTY names the driver");
+	return path;
+}
+
+static void expect_right(size_t index, const char *source, const char *heap, const char *conf,
+			 unsigned long long operations)
+{
+	char operations_text[24], seed_text[24], end[64];
+	struct choice choice;
+	struct capture capture;
+	cr_assert(choice_get(index, &choice));
+	snprintf(operations_text, sizeof(operations_text), "%llu", operations);
+	snprintf(seed_text, sizeof(seed_text), "%llu", (unsigned long long)test_seed());
+	const struct {
+		const char *name;
+		const char *value;
+	} options[] = {
+		{"--strategy", choice.strategy}, {"--fit", choice.fit}, {"--order", choice.order},
+		{"--coalesce", choice.coalesce}, {"--source", source}, {"--heap", heap},
+		{"--conf", conf}, {"--operations", operations_text}, {"--seed", seed_text},
+	};
+	const char *arguments[ARGUMENTS_MAX] = {driver_path()};
+	size_t count = 1;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (options[i].value == NULL)
+			continue;
+		arguments[count++] = options[i].name;
+		arguments[count++] = options[i].value;
+	}
+	cr_assert(capture_run(arguments, is_long_run() ? LONG_TIMEOUT_S : TIMEOUT_S, &capture),
+		  "%s cannot be run", arguments[0]);
+	cr_expect(capture_exited(&capture, 0), "%s\n%s",
+		  capture_end(&capture, end, sizeof(end)), capture.output);
+	if (is_long_run())
+		fprintf(stderr, "%s", capture.output);
+	capture_finish(&capture);
+}
+
+static unsigned long long small_operations(void)
+{
+	return is_long_run() ? LONG_SMALL_OPERATIONS : SMALL_OPERATIONS;
+}
+
+static unsigned long long big_operations(void)
+{
+	return is_long_run() ? LONG_BIG_OPERATIONS : BIG_OPERATIONS;
+}
+
+/* ---- the claims, for each source ---- */
+
+#define EVERY_CHOICE(suite, name, ...)                                                            \
+	ParameterizedTestParameters(suite, name) { return every_choice(); }                       \
+	ParameterizedTest(size_t *index, suite, name) { expect_right(*index, __VA_ARGS__); }
+
+/* Thresholds so low that blocks of the same test are mappings, and pages are purged on free. */
+#define LOW_THRESHOLDS "mmap_threshold:16k,trim_threshold:48k"
+
+EVERY_CHOICE(mmap, small_heap_is_right_after_every_operation, "mmap", "small", NULL,
+	     small_operations())
+EVERY_CHOICE(mmap, mappings_and_purges_keep_a_small_heap_right, "mmap", "small", LOW_THRESHOLDS,
+	     small_operations())
+EVERY_CHOICE(mmap, big_heap_stays_right, "mmap", "big", NULL, big_operations())
+
+EVERY_CHOICE(sbrk, small_heap_is_right_after_every_operation, "sbrk", "small", NULL,
+	     small_operations())
+EVERY_CHOICE(sbrk, mappings_and_purges_keep_a_small_heap_right, "sbrk", "small", LOW_THRESHOLDS,
+	     small_operations())
+EVERY_CHOICE(sbrk, big_heap_stays_right, "sbrk", "big", NULL, big_operations())
+
+EVERY_CHOICE(buffer, small_heap_is_right_after_every_operation, "buffer", "small", NULL,
+	     small_operations())
+EVERY_CHOICE(buffer, big_heap_stays_right, "buffer", "big", NULL, big_operations())

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The door to the kernel with a hand on it. See kernel_call_faulty.h.
+ */
+#include "kernel_call_faulty.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/kernel_call.h"
+
+struct kernel_faults kernel_faults;
+
+void *__real_sbrk(intptr_t bytes);
+void *__wrap_sbrk(intptr_t bytes);
+
+static bool is_to_fail(long number)
+{
+	struct kernel_faults *faults = &kernel_faults;
+	if (faults->number != CALL_ANY && faults->number != number)
+		return false;
+	faults->counted++;
+	bool fails = faults->fail_at != 0 && (faults->counted == faults->fail_at ||
+					      (faults->from_then_on &&
+					       faults->counted > faults->fail_at));
+	faults->failed += fails;
+	return fails;
+}
+
+/* What a successful call did to the address space: memory over memory changes nothing. */
+static void account(long number, long b, long c, long d)
+{
+	if (number == SYS_mmap && !(d & MAP_FIXED))
+		kernel_faults.mapped_bytes += (size_t)b;
+	else if (number == SYS_munmap)
+		kernel_faults.mapped_bytes -= (size_t)b;
+	else if (number == SYS_mremap && (d & MREMAP_FIXED))
+		kernel_faults.mapped_bytes -= (size_t)b;
+	else if (number == SYS_mremap)
+		kernel_faults.mapped_bytes += (size_t)(c - b);
+}
+
+long kernel_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	if (is_to_fail(number)) {
+		if (number == SYS_munmap)
+			kernel_faults.unmap_failed_bytes += (size_t)b;
+		return -kernel_faults.error;
+	}
+	int saved_errno = errno;
+	long result = syscall(number, a, b, c, d, e, f);
+	if (result == -1)
+		result = -errno;
+	else
+		account(number, b, c, d);
+	errno = saved_errno;
+	return result;
+}
+
+void *__wrap_sbrk(intptr_t bytes)
+{
+	/* Asking where the break is cannot fail. */
+	if (bytes != 0 && is_to_fail(SYS_brk)) {
+		if (bytes < 0)
+			kernel_faults.unmap_failed_bytes += (size_t)-bytes;
+		errno = ENOMEM;
+		return (void *)-1;
+	}
+	return __real_sbrk(bytes);
+}
