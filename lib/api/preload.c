@@ -34,7 +34,8 @@ static const char *reason_to_sleep(void)
 {
 	if (dlsym(RTLD_DEFAULT, "malloc") != (void *)malloc)
 		return "dormant: the program has its own malloc";
-	if (dlsym(RTLD_DEFAULT, "__asan_init") != NULL || dlsym(RTLD_DEFAULT, "__tsan_init") != NULL)
+	if (dlsym(RTLD_DEFAULT, "__asan_init") != NULL ||
+	    dlsym(RTLD_DEFAULT, "__tsan_init") != NULL)
 		return "dormant: the program runs under a sanitizer";
 	return NULL;
 }

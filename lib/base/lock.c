@@ -66,8 +66,8 @@ ALLOT_COLD bool lock_wait(struct lock *lock, uintptr_t self, const _Atomic unsig
 		    !atomic_compare_exchange_strong(&lock->word, &word, marked))
 			continue;
 		/*
-		 * `stop` was set before its setter took the lock. So either the word is not his yet,
-		 * and the kernel will see it change, or we see `stop` here.
+		 * `stop` was set before its setter took the lock. So either the word is not his
+		 * yet, and the kernel will see it change, or we see `stop` here.
 		 */
 		if (is_stopped(stop))
 			return false;

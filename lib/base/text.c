@@ -113,7 +113,7 @@ bool string_is(const char *chars, size_t count, const char *word)
 
 size_t string_distance(const char *a, size_t a_length, const char *b)
 {
-	/* The optimal string alignment distance, three rows of the usual table; long words are cut. */
+	/* The optimal string alignment distance, by three rows; long words are cut. */
 	enum { LONGEST = 32 };
 	size_t rows[3][LONGEST + 1];
 	size_t b_length = size_min(strlen(b), LONGEST);

@@ -356,8 +356,9 @@ static bool block_containing(uintptr_t address, uintptr_t *out_start, unsigned *
 		if (start - chunk_base(start) < TABLE_BYTES)
 			return false;
 		if (code_is_live(code) || code_is_free(code)) {
+			bool is_live = code_is_live(code);
 			*out_start = start;
-			*out_order = code_is_live(code) ? code_order(code) : (unsigned)code - CODE_FREE;
+			*out_order = is_live ? code_order(code) : (unsigned)code - CODE_FREE;
 			return true;
 		}
 	}

@@ -28,7 +28,7 @@ struct tagged_index {
 	 * themselves known by insert, these tell the rest. A used block starts at `block`.
 	 */
 	void (*started)(struct strategy_core *core, struct block *block);
-	/* `gone` is no block's start any more: it lies in `into`, and `after` starts behind that. */
+	/* `gone` is no block's start any more: it lies in `into`; `after` starts behind that. */
 	void (*absorbed)(struct strategy_core *core, struct block *gone, struct block *into,
 			 struct block *after);
 	/* Call `visit` for every free block of at least `bytes_min`. */

@@ -31,7 +31,7 @@ const char *heap_conf(size_t heap, const char *more);
 
 /* What to run and how. Zero fields mean no. */
 struct command {
-	const char *const *arguments;   /* NULL-terminated; [0] is a path, or a word found on PATH */
+	const char *const *arguments;   /* NULL-terminated; [0] is a path or a word on PATH */
 	const char *const *environment; /* "NAME=value" words to add, NULL-terminated */
 	const char *conf;               /* value of ALLOT_CONF, or NULL to leave it unset */
 	const char *directory;          /* where to run */

@@ -147,7 +147,8 @@ static unsigned char *allocate_checked(const struct allocator *way, size_t bytes
 		return NULL;
 	CLAIM(error == ERRNO_UNTOUCHED, "%s of %zu bytes set errno to %d on success", way->name,
 	      bytes, error);
-	CLAIM(is_aligned(block, way->alignment), "%s of %zu bytes gave %p, not at a multiple of %zu",
+	CLAIM(is_aligned(block, way->alignment),
+	      "%s of %zu bytes gave %p, not at a multiple of %zu",
 	      way->name, bytes, (void *)block, way->alignment);
 	CLAIM(malloc_usable_size(block) >= bytes, "%s of %zu bytes has %zu usable", way->name,
 	      bytes, malloc_usable_size(block));

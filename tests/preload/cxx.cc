@@ -96,7 +96,8 @@ void every_form_serves(const form &way)
 		      "%s of %zu bytes gave no block of its own", way.name, bytes);
 		CLAIM(reinterpret_cast<uintptr_t>(block) % way.alignment == 0,
 		      "%s of %zu bytes gave %p", way.name, bytes, block);
-		CLAIM(malloc_usable_size(block) >= bytes, "%s of %zu bytes has %zu usable", way.name,
+		CLAIM(malloc_usable_size(block) >= bytes,
+		      "%s of %zu bytes has %zu usable", way.name,
 		      bytes, malloc_usable_size(block));
 		pattern_fill(block, bytes, 1);
 		pattern_fill(other, bytes, 2);
@@ -148,14 +149,16 @@ void what_the_handler_throws_arrives(const form &way)
 	std::set_new_handler(handler_throws);
 	try {
 		void *block = way.allocate(impossible_bytes);
-		CLAIM(way.is_nothrow && block == nullptr, "%s lost the handler's exception", way.name);
+		CLAIM(way.is_nothrow && block == nullptr,
+		      "%s lost the handler's exception", way.name);
 	} catch (const handler_error &) {
 		has_arrived = true;
 	}
 	std::set_new_handler(nullptr);
 	CLAIM(has_arrived == !way.is_nothrow, "%s: the handler's exception %s", way.name,
 	      has_arrived ? "came out of nothrow" : "did not arrive");
-	CLAIM(handler_calls == 1, "%s called the throwing handler %d times", way.name, handler_calls);
+	CLAIM(handler_calls == 1, "%s called the throwing handler %d times",
+	      way.name, handler_calls);
 }
 
 // A handler that finds memory makes the very same call succeed.
@@ -177,7 +180,8 @@ void the_call_succeeds_once_the_handler_helped(const form &way)
 	std::set_new_handler(nullptr);
 	setrlimit(RLIMIT_AS, &saved);
 	CLAIM(block != nullptr, "%s failed although the handler helped", way.name);
-	CLAIM(handler_calls == 1, "%s called the helping handler %d times", way.name, handler_calls);
+	CLAIM(handler_calls == 1, "%s called the helping handler %d times",
+	      way.name, handler_calls);
 	way.release(block, BYTES);
 }
 

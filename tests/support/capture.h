@@ -11,7 +11,7 @@
 struct capture {
 	int status;         /* as waitpid() tells it */
 	bool is_timed_out;
-	char *output;       /* standard output and error, NUL-terminated; capture_finish() frees it */
+	char *output;       /* standard output and error, NUL-terminated; see capture_finish() */
 	size_t output_bytes;
 };
 

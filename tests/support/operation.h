@@ -40,7 +40,7 @@ const char *operation_describe(const struct operation *operation, char *buffer,
 /* How large a heap a stream makes. */
 struct operation_limits {
 	size_t slot_count;
-	size_t live_bytes_max;  /* asked for, over all slots; a target, passed by one block at most */
+	size_t live_bytes_max;  /* asked for, over all slots; passed by one block at most */
 	size_t block_bytes_max; /* no larger request but impossible ones */
 	bool moves_break;       /* with OPERATION_BREAK */
 };

@@ -99,7 +99,8 @@ static bool verify_prefix(struct shadow *shadow, const struct shadow_block *bloc
 	size_t wrong = content_verify(bytes, count, block->seed);
 	if (wrong == count)
 		return true;
-	return fails(shadow, "content of block %p (asked %zu, usable %zu) is wrong at byte %zu of %zu %s",
+	return fails(shadow,
+		     "content of block %p (asked %zu, usable %zu) is wrong at byte %zu of %zu %s",
 		     (const void *)bytes, block->requested_bytes, block->usable_bytes, wrong,
 		     count, when);
 }
@@ -372,7 +373,8 @@ struct comparison {
 
 static bool compare_fails(struct comparison *c, const struct allot_block *block, const char *what)
 {
-	fails(c->shadow, "walk after operation %llu: block %p (%zu bytes, %zu usable, %zu asked for) %s",
+	fails(c->shadow,
+	      "walk after operation %llu: block %p (%zu bytes, %zu usable, %zu asked for) %s",
 	      (unsigned long long)c->shadow->operations, block->payload, block->block_bytes,
 	      block->usable_bytes, block->requested_bytes, what);
 	return c->is_right = false;
@@ -431,7 +433,7 @@ bool shadow_compare(struct shadow *shadow)
 	allot_heap_statistics(shadow->subject.heap, &s);
 	size_t sum = s.requested_bytes + s.rounding_bytes + s.tag_bytes + s.free_bytes;
 	size_t requested_bytes = shadow->live_bytes + c.overstated_bytes;
-	/* What is in no block is metadata: pads, end tags, tables, headers. All of it is counted. */
+	/* What is in no block is metadata: pads, end tags, tables, headers. All is counted. */
 	return compare_figure(shadow, "live blocks in the walk", c.live_count,
 			      shadow->live_count) &&
 	       compare_figure(shadow, "live blocks", s.live_blocks, shadow->live_count) &&

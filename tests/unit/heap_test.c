@@ -243,7 +243,8 @@ EVERY_STRATEGY(heap, blocks_stay_inside_the_buffer)
 {
 	heap = heap_in_buffer(name->chars, HEAP_BUFFER_BYTES - 1);
 	unsigned char *p;
-	for (size_t bytes = 1; (p = allot_heap_allocate(heap, bytes)) != NULL; bytes = bytes * 5 / 4 + 1) {
+	for (size_t bytes = 1; (p = allot_heap_allocate(heap, bytes)) != NULL;
+	     bytes = bytes * 5 / 4 + 1) {
 		cr_assert(p >= heap_buffer);
 		cr_assert(p + bytes <= heap_buffer + HEAP_BUFFER_BYTES - 1);
 	}

@@ -21,7 +21,8 @@ static struct options read_right(const char *conf)
 	struct text text;
 	text_init(&text, message, sizeof(message));
 	options_init(&options);
-	cr_assert(options_read(&options, conf, strlen(conf), false, &text), "%s: %s", conf, message);
+	cr_assert(options_read(&options, conf, strlen(conf), false, &text), "%s: %s", conf,
+		  message);
 	cr_assert(options_settle(&options, &text), "%s: %s", conf, message);
 	cr_assert_str_eq(message, "");
 	return options;
@@ -123,7 +124,8 @@ Test(options, sizes_take_a_unit)
 		size_t bytes;
 	} cases[] = {
 		{"1", 1}, {"0", 1}, {"4096", 4096}, {"64k", 64 << 10}, {"64K", 64 << 10},
-		{"3m", 3 << 20}, {"2g", (size_t)2 << 30}, {"17179869183g", SIZE_MAX - (1 << 30) + 1},
+		{"3m", 3 << 20}, {"2g", (size_t)2 << 30},
+		{"17179869183g", SIZE_MAX - (1 << 30) + 1},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char conf[64];
@@ -220,7 +222,8 @@ Test(options, a_policy_the_strategy_has_is_accepted)
 	for (size_t i = 0; choice_get(i, &choice); i++) {
 		char conf[256];
 		choice_conf(&choice, NULL, conf, sizeof(conf));
-		cr_expect(allot_conf_check(conf, message, sizeof(message)), "%s: %s", conf, message);
+		cr_expect(allot_conf_check(conf, message, sizeof(message)), "%s: %s", conf,
+			  message);
 	}
 }
 

@@ -49,8 +49,9 @@ static void expect_right(size_t index, const char *more)
 	cr_assert(choice_get(index, &choice));
 	setenv("ALLOT_CONF", choice_conf(&choice, more, conf, sizeof(conf)), 1);
 	cr_assert(capture_run((const char *[]){path, NULL}, TIMEOUT_S, &capture));
-	cr_expect(capture_exited(&capture, 0) && capture.output_bytes == 0, "ALLOT_CONF=%s %s: %s\n%s",
-		  conf, path, capture_end(&capture, end, sizeof(end)), capture.output);
+	cr_expect(capture_exited(&capture, 0) && capture.output_bytes == 0,
+		  "ALLOT_CONF=%s %s: %s\n%s", conf, path,
+		  capture_end(&capture, end, sizeof(end)), capture.output);
 	capture_finish(&capture);
 }
 

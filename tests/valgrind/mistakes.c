@@ -5,6 +5,7 @@
  */
 #include <malloc.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static void *work(void *argument)
 		default:
 			blocks[slot] = malloc(bytes);
 		}
-		memset(blocks[slot], 1, malloc_usable_size(blocks[slot]) > bytes / 2 ? bytes / 2 : 0);
+		bool is_usable = malloc_usable_size(blocks[slot]) > bytes / 2;
+		memset(blocks[slot], 1, is_usable ? bytes / 2 : 0);
 	}
 	for (size_t i = 0; i < BLOCKS; i++)
 		free(blocks[i]);

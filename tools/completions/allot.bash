@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # The logic of the completion. It works on the words of the line as they stand between blanks,
 # because bash cuts its own also at ":" and "=", which key:value lists are full of; what bash has
