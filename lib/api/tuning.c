@@ -53,7 +53,9 @@ API_EXPORT struct mallinfo2 API(mallinfo2)(void)
 	if (!process_prepare())
 		return (struct mallinfo2){0};
 	statistics_read(&process.heap, &s);
-	size_t live_bytes = s.requested_bytes + s.rounding_bytes + s.tag_bytes;
+	/* As in glibc, mappings are counted by hblkhd and not by uordblks. */
+	size_t live_bytes = s.requested_bytes + s.rounding_bytes + s.tag_bytes -
+			    s.own_mapping_bytes;
 	return (struct mallinfo2){
 		.arena = s.mapped_bytes - s.own_mapping_bytes,
 		.ordblks = s.free_blocks,

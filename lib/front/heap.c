@@ -226,52 +226,29 @@ bool heap_owns(const struct heap *heap, const void *p)
 }
 
 /*
- * Enter an arena to look at a block, but not at any price: its owner may be this very thread, or
- * one that does not exist after _Fork(). Then the block's own tag is read as it stands: the block
- * is the caller's, and only bits about its neighbours change.
+ * Describe a live block of ours without reporting anything. No lock is taken, so that it can be
+ * asked in a signal handler, during a fork, and in the child of _Fork(): the block is the
+ * caller's, and what others may change meanwhile are single bits about its neighbours.
  */
-static bool arena_enter_briefly(struct arena *arena, uintptr_t self, bool is_alone)
-{
-	enum { TRIES = 20000 }; /* longer than any trim takes, shorter than anybody's patience */
-	for (int i = 0; i < TRIES; i++) {
-		if (arena_try_enter(arena, self, is_alone))
-			return true;
-		if (lock_is_mine(&arena->lock, self) || heap_is_frozen(arena->heap))
-			return false;
-		os_yield();
-	}
-	return false;
-}
-
-/* How to enter the arena of a block one describes. */
-typedef bool enter_arena(struct arena *arena, uintptr_t self, bool is_alone);
-
-/* Describe a live block of ours without reporting anything. */
-static bool heap_describe(struct heap *heap, const void *p, enter_arena *enter,
-			  struct block_info *out)
+static bool heap_describe(struct heap *heap, const void *p, struct block_info *out)
 {
 	struct mapping mapping;
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
-	if (region == NULL) {
-		if (!mapping_find(&heap->owners, p, &mapping) || !mapping.is_live)
-			return false;
-		mapping_read(&mapping, out);
-		return true;
+	if (region != NULL) {
+		struct arena *arena = region->heap;
+		return arena->strategy->describe(arena->state, region, (void *)p, out);
 	}
-	struct arena *arena = region->heap;
-	bool is_alone = thread_is_alone();
-	bool is_entered = enter(arena, thread_self(), is_alone);
-	bool is_live = arena->strategy->describe(arena->state, region, (void *)p, out);
-	if (is_entered)
-		arena_leave(arena, is_alone);
-	return is_live;
+	if (!mapping_find(&heap->owners, p, &mapping) || !mapping.is_live)
+		return false;
+	mapping_read(&mapping, out);
+	return true;
 }
 
 size_t heap_usable_bytes(struct heap *heap, const void *p)
 {
 	struct block_info block;
 	look_begin(heap);
-	bool is_live = heap_describe(heap, p, arena_enter_briefly, &block);
+	bool is_live = heap_describe(heap, p, &block);
 	look_end(heap);
 	return is_live ? block.usable_bytes : 0;
 }
@@ -299,7 +276,7 @@ static void watch_made(struct heap *heap, void *p, bool is_zeroed)
 {
 	struct block_info block;
 	unsigned watch = heap->config.watch;
-	if (watch == 0 || !heap_describe(heap, p, arena_enter, &block))
+	if (watch == 0 || !heap_describe(heap, p, &block))
 		return;
 	if (watch & WATCH_BOOKS)
 		books_add(heap, &block);
@@ -312,7 +289,7 @@ static void watch_gone(struct heap *heap, void *p)
 {
 	struct block_info block;
 	unsigned watch = heap->config.watch;
-	if (watch == 0 || !heap_describe(heap, p, arena_enter, &block))
+	if (watch == 0 || !heap_describe(heap, p, &block))
 		return;
 	if (watch & WATCH_BOOKS)
 		books_remove(heap, &block);
@@ -568,7 +545,7 @@ static void *resize_by_copy(struct heap *heap, struct arena **current, void *p,
 static void watch_resized(struct heap *heap, const struct block_info *old, void *p)
 {
 	struct block_info block;
-	if (heap->config.watch == 0 || !heap_describe(heap, p, arena_enter, &block))
+	if (heap->config.watch == 0 || !heap_describe(heap, p, &block))
 		return;
 	if (heap->config.watch & WATCH_BOOKS) {
 		books_remove(heap, old);

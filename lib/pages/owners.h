@@ -34,6 +34,12 @@ struct region {
 	bool is_break;         /* made of program break, given back by moving it */
 };
 
+/* Its bytes, for who does not hold the lock: regions grow. */
+static inline size_t region_bytes(const struct region *region)
+{
+	return __atomic_load_n(&region->bytes, __ATOMIC_RELAXED);
+}
+
 /* Its reserved_bytes, for who does not hold the lock: program break grows them. */
 static inline size_t region_reserved_bytes(const struct region *region)
 {

@@ -128,7 +128,7 @@ void source_region_resized(struct page_source *source, struct region *region, si
 	__atomic_store_n(&source->mapped_bytes, source->mapped_bytes + bytes - region->bytes,
 			 __ATOMIC_RELAXED);
 	source->mapped_bytes_peak = size_max(source->mapped_bytes_peak, source->mapped_bytes);
-	region->bytes = bytes;
+	__atomic_store_n(&region->bytes, bytes, __ATOMIC_RELAXED);
 }
 
 /* How much to commit for a need of `bytes`. */

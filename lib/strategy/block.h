@@ -189,8 +189,8 @@ ALLOT_INLINE struct block *block_find_live(const struct strategy_core *core,
 	struct block *block = block_of_payload(p);
 	*out_tag = 0;
 	/* Payloads lie from base + 16 to the end tag; region->bytes is a multiple of 16. */
-	if (unlikely(address - region->base >= region->bytes || address % ALIGN_BYTES != 0 ||
-		     address == region->base))
+	if (unlikely(address - region->base >= region_bytes(region) ||
+		     address % ALIGN_BYTES != 0 || address == region->base))
 		return NULL;
 	uint64_t tag = block_tag(block);
 	if (unlikely((tag & (TAG_IS_USED | TAG_IS_DEFERRED)) != TAG_IS_USED ||

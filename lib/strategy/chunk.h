@@ -21,7 +21,7 @@ static inline uintptr_t chunk_base(uintptr_t address)
 
 static inline bool region_has(const struct region *region, uintptr_t address)
 {
-	return address - region->base < region->bytes;
+	return address - region->base < region_bytes(region);
 }
 
 #endif

@@ -132,8 +132,8 @@ static void expect_fault_line(const char *line, const struct trial *trial, const
 	const struct misuse *misuse = &misuses[trial->misuse];
 	char expression[512];
 	snprintf(expression, sizeof expression,
-		 "^allot: %s.*0x[0-9a-f]+.* \\(strategy (%s|mapping)\\)$",
-		 misuse->kind, strategy_names[trial->strategy]);
+		 "^allot: %s.*0x[0-9a-f]+.* \\(strategy (%s|mapping)\\)$", misuse->kind,
+		 strategy_names[trial->strategy]);
 	cr_expect(text_matches(line, expression), "%s, %s: '%s' is not like '%s'", misuse->program,
 		  conf, line, expression);
 	if (misuse->has_block)

@@ -1,34 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Contract: the rules of the malloc family and of operators new and delete, under every heap; see
- * contract.c, cxx.cc and dlopen_cxx.c.
+ * allocate.c, resize.c, release.c, cxx.cc and dlopen_cxx.c.
  */
 #include "runs.h"
 
 #include <stdio.h>
 
-EVERY_HEAP(contract, every_c_name_keeps_its_rules, "contract")
+EVERY_HEAP(contract, every_function_that_allocates_keeps_its_rules, "allocate")
+EVERY_HEAP(contract, every_function_that_resizes_keeps_its_rules, "resize")
+EVERY_HEAP(contract, every_function_that_frees_or_asks_keeps_its_rules, "release")
 EVERY_HEAP(contract, every_operator_keeps_its_rules, "cxx")
+
+static void expect_contract_holds(const char *conf)
+{
+	static const char *const programs[] = {"allocate", "resize", "release", "cxx"};
+	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
+		expect_claims_hold((const char *[]){programs[i], NULL}, conf);
+}
 
 ParameterizedTestParameters(contract, rules_hold_without_the_front)
 {
 	return every_heap();
 }
 
-ParameterizedTest(size_t *heap, contract, rules_hold_without_the_front, .timeout = TEST_TIMEOUT_S)
+ParameterizedTest(size_t *heap, contract, rules_hold_without_the_front,
+		  .timeout = 2 * TEST_TIMEOUT_S)
 {
-	expect_claims_hold((const char *[]){"contract", NULL}, heap_conf(*heap, "front:off"));
+	expect_contract_holds(heap_conf(*heap, "front:off"));
 }
 
-Test(contract, rules_hold_with_deferred_coalescing, .timeout = 3 * TEST_TIMEOUT_S)
+Test(contract, rules_hold_with_deferred_coalescing, .timeout = 4 * TEST_TIMEOUT_S)
 {
-	static const char *const confs[] = {
-		"strategy:implicit,front:off,coalesce:deferred",
-		"strategy:explicit,front:off,coalesce:deferred,order:address",
-		"strategy:segregated,front:off,coalesce:deferred",
-	};
-	for (size_t i = 0; i < sizeof confs / sizeof confs[0]; i++)
-		expect_claims_hold((const char *[]){"contract", NULL}, confs[i]);
+	expect_contract_holds("strategy:implicit,front:off,coalesce:deferred");
+	expect_contract_holds("strategy:explicit,front:off,coalesce:deferred,order:address");
+	expect_contract_holds("strategy:segregated,front:off,coalesce:deferred");
 }
 
 Test(contract, a_library_in_cxx_works_in_a_program_in_c, .timeout = TEST_TIMEOUT_S)

@@ -12,6 +12,14 @@ struct criterion_test_params every_heap(void)
 	return cr_make_param_array(size_t, heaps, HEAP_COUNT);
 }
 
+struct criterion_test_params every_strategy(void)
+{
+	static size_t heaps[STRATEGY_COUNT];
+	for (size_t i = 0; i < STRATEGY_COUNT; i++)
+		heaps[i] = i * SOURCE_COUNT + i % SOURCE_COUNT;
+	return cr_make_param_array(size_t, heaps, STRATEGY_COUNT);
+}
+
 struct outcome run_preloaded(const char *const *words, const char *conf)
 {
 	enum { WORDS_MAX = 8 };
