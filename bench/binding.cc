@@ -214,11 +214,11 @@ void bench_set_clock(struct bench *bench, enum bench_clock clock)
 
 void bench_set_unit(struct bench *bench, enum bench_unit unit)
 {
-	static const benchmark::TimeUnit units[] = {
-		[BENCH_UNIT_NS] = benchmark::kNanosecond,
-		[BENCH_UNIT_US] = benchmark::kMicrosecond,
-		[BENCH_UNIT_MS] = benchmark::kMillisecond,
-		[BENCH_UNIT_S] = benchmark::kSecond,
+	static const benchmark::TimeUnit units[] = { // in the order of enum bench_unit
+		benchmark::kNanosecond,
+		benchmark::kMicrosecond,
+		benchmark::kMillisecond,
+		benchmark::kSecond,
 	};
 	bench->row->Unit(units[unit]);
 }
