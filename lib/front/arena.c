@@ -34,6 +34,17 @@ void arena_init(struct arena *arena, struct heap *heap, const struct arena_confi
 	strategy->init(arena->state);
 }
 
+void arena_finish(struct arena *arena)
+{
+	struct pending_bag *bag = atomic_load(&arena->pending.next);
+	while (bag != NULL) {
+		struct pending_bag *next = atomic_load(&bag->next);
+		own_memory_destroy(bag, sizeof(*bag));
+		bag = next;
+	}
+	source_finish(&arena->source);
+}
+
 bool arena_enter(struct arena *arena, uintptr_t self, bool is_alone)
 {
 	if (likely(arena_try_enter(arena, self, is_alone)))

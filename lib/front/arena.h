@@ -70,6 +70,9 @@ static inline size_t arena_bytes(const struct strategy *strategy)
 /* Begin an arena in zeroed memory of arena_bytes(). Asks for no pages. */
 void arena_init(struct arena *arena, struct heap *heap, const struct arena_config *config);
 
+/* Give back all that it asked for; frees that are pending come to nothing. */
+void arena_finish(struct arena *arena);
+
 /* Free what was left pending. The lock is held. */
 void arena_drain(struct arena *arena);
 

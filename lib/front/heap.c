@@ -65,7 +65,7 @@ void heap_finish(struct heap *heap)
 	struct arena *arena = heap->first;
 	while (arena != NULL) {
 		struct arena *next = atomic_load(&arena->next);
-		source_finish(&arena->source);
+		arena_finish(arena);
 		if (arena != heap->first)
 			own_memory_destroy(arena, arena_bytes(arena->strategy));
 		arena = next;

@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "front/heap.h"
+#include "fixture.h"
 #include "kernel_call_faulty.h"
 
-enum { SOME_TIME_US = 20000, TIMEOUT_S = 60, MANY = 3 * PENDING_SLOTS };
+enum { SOME_TIME_US = 20000, MANY = 3 * PENDING_SLOTS };
 
 static struct heap heap;
 static struct arena *first;
@@ -68,7 +69,7 @@ static void end(void)
 	free(first);
 }
 
-TestSuite(arena, .init = begin, .fini = end);
+#define ARENA_TEST(name) TEST_BETWEEN(arena, name, begin, end)
 
 static void *allocate(size_t bytes)
 {
@@ -102,7 +103,7 @@ static bool is_live(void *p)
 
 /* ---- a call that interrupted another in the same arena ---- */
 
-Test(arena, a_handler_inside_the_arena_gets_a_mapping)
+ARENA_TEST(a_handler_inside_the_arena_gets_a_mapping)
 {
 	lock_take(&first->lock, thread_self(), false);
 	void *p = allocate(100);
@@ -113,7 +114,7 @@ Test(arena, a_handler_inside_the_arena_gets_a_mapping)
 	lock_give(&first->lock, false);
 }
 
-Test(arena, a_handler_inside_the_arena_leaves_its_frees_pending)
+ARENA_TEST(a_handler_inside_the_arena_leaves_its_frees_pending)
 {
 	void *p = allocate(100);
 	lock_take(&first->lock, thread_self(), false);
@@ -125,7 +126,7 @@ Test(arena, a_handler_inside_the_arena_leaves_its_frees_pending)
 	cr_assert_not(is_live(p));
 }
 
-Test(arena, any_number_of_frees_can_be_pending)
+ARENA_TEST(any_number_of_frees_can_be_pending)
 {
 	void *blocks[MANY];
 	for (size_t i = 0; i < MANY; i++)
@@ -142,7 +143,7 @@ Test(arena, any_number_of_frees_can_be_pending)
 		cr_assert_not(is_live(blocks[i]));
 }
 
-Test(arena, a_handler_inside_the_arena_can_resize)
+ARENA_TEST(a_handler_inside_the_arena_can_resize)
 {
 	char *p = allocate(100);
 	memset(p, 7, 100);
@@ -156,7 +157,7 @@ Test(arena, a_handler_inside_the_arena_can_resize)
 
 /* ---- contention ---- */
 
-Test(arena, a_busy_arena_makes_a_second_one)
+ARENA_TEST(a_busy_arena_makes_a_second_one)
 {
 	first->lock.word = somebody();
 	void *p = allocate(100);
@@ -172,7 +173,7 @@ Test(arena, a_busy_arena_makes_a_second_one)
 	cr_assert_eq(heap.arena_count, 2);
 }
 
-Test(arena, a_second_one_that_is_free_is_used)
+ARENA_TEST(a_second_one_that_is_free_is_used)
 {
 	first->lock.word = somebody();
 	allocate(100);
@@ -182,7 +183,7 @@ Test(arena, a_second_one_that_is_free_is_used)
 	first->lock.word = 0;
 }
 
-Test(arena, a_block_is_freed_where_it_came_from)
+ARENA_TEST(a_block_is_freed_where_it_came_from)
 {
 	void *p = allocate(100);
 	first->lock.word = somebody();
@@ -203,7 +204,7 @@ static void *let_go(void *context)
 	return NULL;
 }
 
-Test(arena, at_the_bound_callers_wait, .timeout = TIMEOUT_S)
+ARENA_TEST(at_the_bound_callers_wait)
 {
 	pthread_t thread;
 	heap.config.arena_count_max = 1;
@@ -215,7 +216,7 @@ Test(arena, at_the_bound_callers_wait, .timeout = TIMEOUT_S)
 	cr_assert_eq(heap.arena_count, 1);
 }
 
-Test(arena, a_full_arena_falls_back_on_what_others_have)
+ARENA_TEST(a_full_arena_falls_back_on_what_others_have)
 {
 	first->lock.word = somebody();
 	void *p = allocate(100);
@@ -235,7 +236,7 @@ Test(arena, a_full_arena_falls_back_on_what_others_have)
 
 /* ---- fork ---- */
 
-Test(arena, while_a_fork_holds_the_locks_nobody_waits)
+ARENA_TEST(while_a_fork_holds_the_locks_nobody_waits)
 {
 	void *p = allocate(100);
 	atomic_fetch_add(&heap.freeze_count, 1);
@@ -254,7 +255,7 @@ Test(arena, while_a_fork_holds_the_locks_nobody_waits)
 	release(q);
 }
 
-Test(arena, the_child_has_its_locks_back)
+ARENA_TEST(the_child_has_its_locks_back)
 {
 	atomic_fetch_add(&heap.freeze_count, 1);
 	heap_freeze(&heap);
@@ -264,7 +265,7 @@ Test(arena, the_child_has_its_locks_back)
 	cr_assert_eq(arena_of(allocate(100)), first);
 }
 
-Test(arena, the_child_gives_up_arenas_whose_owner_is_gone)
+ARENA_TEST(the_child_gives_up_arenas_whose_owner_is_gone)
 {
 	void *p = allocate(100);
 	first->lock.word = somebody();

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "fixture.h"
 #include "kernel_call_faulty.h"
 
 static struct owners owners;
@@ -27,7 +28,7 @@ static void owners_end(void)
 		     "%zu bytes were not given back", kernel_faults.mapped_bytes);
 }
 
-TestSuite(owners, .init = owners_begin, .fini = owners_end);
+#define OWNERS_TEST(name) TEST_BETWEEN(owners, name, owners_begin, owners_end)
 
 /* Make the next calls of a kind fail. */
 static void fail_all(long number)
@@ -46,7 +47,7 @@ static void fail_none(void)
 
 /* ---- regions ---- */
 
-Test(owners, region_owns_every_granule_it_reaches_into)
+OWNERS_TEST(region_owns_every_granule_it_reaches_into)
 {
 	struct region region = {.base = 5 * GRANULE_BYTES};
 	cr_assert(owners_claim(&owners, &region, region.base, region.base + GRANULE_BYTES + 1));
@@ -56,7 +57,7 @@ Test(owners, region_owns_every_granule_it_reaches_into)
 	cr_assert_null(owners_region(&owners, region.base + 2 * GRANULE_BYTES));
 }
 
-Test(owners, region_grows_into_a_granule_it_shares)
+OWNERS_TEST(region_grows_into_a_granule_it_shares)
 {
 	struct region region = {.base = 5 * GRANULE_BYTES};
 	cr_assert(owners_claim(&owners, &region, region.base, region.base + 4096));
@@ -64,7 +65,7 @@ Test(owners, region_grows_into_a_granule_it_shares)
 	cr_assert_eq(owners_region(&owners, region.base + GRANULE_BYTES), &region);
 }
 
-Test(owners, disclaiming_spares_the_granules_it_reaches_into_only)
+OWNERS_TEST(disclaiming_spares_the_granules_it_reaches_into_only)
 {
 	struct region region = {.base = 5 * GRANULE_BYTES};
 	uintptr_t end = region.base + 3 * GRANULE_BYTES;
@@ -75,7 +76,7 @@ Test(owners, disclaiming_spares_the_granules_it_reaches_into_only)
 	cr_assert_null(owners_region(&owners, end - 1));
 }
 
-Test(owners, claim_of_a_mapping_is_refused_and_undone)
+OWNERS_TEST(claim_of_a_mapping_is_refused_and_undone)
 {
 	struct region region = {0};
 	char *p = mapping_create(&owners, 100000, GRANULE_BYTES);
@@ -88,7 +89,7 @@ Test(owners, claim_of_a_mapping_is_refused_and_undone)
 
 /* ---- mappings ---- */
 
-Test(owners, mapping_is_zeroed_aligned_and_large_enough)
+OWNERS_TEST(mapping_is_zeroed_aligned_and_large_enough)
 {
 	static const size_t sizes[] = {0, 1, 4096, 65535, 65536, 65537, 1 << 20};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -107,7 +108,7 @@ Test(owners, mapping_is_zeroed_aligned_and_large_enough)
 	}
 }
 
-Test(owners, mapping_too_large_for_any_is_refused)
+OWNERS_TEST(mapping_too_large_for_any_is_refused)
 {
 	cr_assert_null(mapping_create(&owners, (size_t)PTRDIFF_MAX + 1, 16));
 	cr_assert_null(mapping_create(&owners, SIZE_MAX, 16));
@@ -117,7 +118,7 @@ Test(owners, mapping_too_large_for_any_is_refused)
 	cr_assert_eq(owners.mapping_count, 0);
 }
 
-Test(owners, mapping_is_known_by_its_start_alone)
+OWNERS_TEST(mapping_is_known_by_its_start_alone)
 {
 	struct mapping mapping;
 	char *p = mapping_create(&owners, 200000, 16);
@@ -129,7 +130,7 @@ Test(owners, mapping_is_known_by_its_start_alone)
 	cr_assert(mapping_free(&owners, p));
 }
 
-Test(owners, mapping_is_found_by_any_address_in_it)
+OWNERS_TEST(mapping_is_found_by_any_address_in_it)
 {
 	struct mapping mapping;
 	char *p = mapping_create(&owners, 1 << 20, 16);
@@ -145,7 +146,7 @@ Test(owners, mapping_is_found_by_any_address_in_it)
 }
 
 /* The mark of a freed mapping may lie in the middle of a later one: here it is put there. */
-Test(owners, mapping_is_found_beyond_the_mark_of_a_freed_one)
+OWNERS_TEST(mapping_is_found_beyond_the_mark_of_a_freed_one)
 {
 	struct mapping mapping;
 	char *old = mapping_create(&owners, 1 << 20, GRANULE_BYTES);
@@ -161,7 +162,7 @@ Test(owners, mapping_is_found_beyond_the_mark_of_a_freed_one)
 	cr_assert(mapping_free(&owners, p));
 }
 
-Test(owners, second_free_of_a_mapping_is_found)
+OWNERS_TEST(second_free_of_a_mapping_is_found)
 {
 	struct mapping mapping;
 	void *p = mapping_create(&owners, 100000, 16);
@@ -172,7 +173,7 @@ Test(owners, second_free_of_a_mapping_is_found)
 	cr_assert_null(mapping_resize(&owners, p, 200000, true));
 }
 
-Test(owners, mappings_are_counted)
+OWNERS_TEST(mappings_are_counted)
 {
 	void *a = mapping_create(&owners, 100000, 16);
 	void *b = mapping_create(&owners, 1, 16);
@@ -203,7 +204,7 @@ static bool is_filled(const unsigned char *p, size_t bytes)
 	return true;
 }
 
-Test(owners, resize_keeps_the_content_wherever_it_goes)
+OWNERS_TEST(resize_keeps_the_content_wherever_it_goes)
 {
 	unsigned char *p = mapping_create(&owners, 100000, 16);
 	fill(p, 100000);
@@ -221,7 +222,7 @@ Test(owners, resize_keeps_the_content_wherever_it_goes)
 	cr_assert(mapping_free(&owners, wall));
 }
 
-Test(owners, resize_within_its_pages_is_a_change_of_books)
+OWNERS_TEST(resize_within_its_pages_is_a_change_of_books)
 {
 	struct mapping mapping;
 	char *p = mapping_create(&owners, 100000, 16);
@@ -233,7 +234,7 @@ Test(owners, resize_within_its_pages_is_a_change_of_books)
 	cr_assert(mapping_free(&owners, p));
 }
 
-Test(owners, resize_that_fails_changes_nothing)
+OWNERS_TEST(resize_that_fails_changes_nothing)
 {
 	unsigned char *p = mapping_create(&owners, 100000, 16);
 	struct mapping mapping;
@@ -253,7 +254,7 @@ Test(owners, resize_that_fails_changes_nothing)
 
 /* ---- what the kernel does not take back ---- */
 
-Test(owners, mapping_that_cannot_be_unmapped_is_retried)
+OWNERS_TEST(mapping_that_cannot_be_unmapped_is_retried)
 {
 	unsigned char *p = mapping_create(&owners, 1 << 20, 16);
 	memset(p, 1, 1 << 20);
@@ -271,7 +272,7 @@ Test(owners, mapping_that_cannot_be_unmapped_is_retried)
 	cr_assert_eq(mapping_retry_idle(&owners), 0);
 }
 
-Test(owners, the_granule_of_an_idle_mapping_is_nobody_elses)
+OWNERS_TEST(the_granule_of_an_idle_mapping_is_nobody_elses)
 {
 	struct region region = {0};
 	void *p = mapping_create(&owners, 1 << 20, GRANULE_BYTES);
@@ -291,7 +292,7 @@ static bool count_live(const struct mapping *mapping, void *context)
 	return ++*count < 3;
 }
 
-Test(owners, walk_meets_the_live_ones)
+OWNERS_TEST(walk_meets_the_live_ones)
 {
 	void *p[4];
 	size_t count = 0;
@@ -308,7 +309,7 @@ Test(owners, walk_meets_the_live_ones)
 }
 
 /* The fixture's end proves it. */
-Test(owners, finish_gives_back_live_and_idle_ones)
+OWNERS_TEST(finish_gives_back_live_and_idle_ones)
 {
 	cr_assert_not_null(mapping_create(&owners, 70000, 16));
 	void *idle = mapping_create(&owners, 70000, 16);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "fixture.h"
 #include "sanitizer.h"
 
 enum { PAGE = 4096, UNIT = 1 << 20, HEAP = 17 };
@@ -79,15 +80,15 @@ static void source_end(void)
 	owners_finish(&owners);
 }
 
-TestSuite(source_mmap, .init = mmap_begin, .fini = source_end);
+#define MMAP_TEST(name) TEST_BETWEEN(source_mmap, name, mmap_begin, source_end)
 
-Test(source_mmap, asks_for_nothing_before_the_first_growth)
+MMAP_TEST(asks_for_nothing_before_the_first_growth)
 {
 	cr_assert_null(source.first);
 	cr_assert_eq(source.calls, 0);
 }
 
-Test(source_mmap, begins_at_a_granule_and_grows_in_place)
+MMAP_TEST(begins_at_a_granule_and_grows_in_place)
 {
 	struct span first = grow(1);
 	cr_assert_eq(first.base % GRANULE_BYTES, 0);
@@ -101,7 +102,7 @@ Test(source_mmap, begins_at_a_granule_and_grows_in_place)
 	}
 }
 
-Test(source_mmap, begins_at_a_multiple_of_its_unit)
+MMAP_TEST(begins_at_a_multiple_of_its_unit)
 {
 	source_mmap_init(&source, &owners, (void *)HEAP, 4 << 20);
 	for (size_t i = 0; i < 4; i++)
@@ -109,7 +110,7 @@ Test(source_mmap, begins_at_a_multiple_of_its_unit)
 	cr_assert_eq(source.first->base % (4 << 20), 0);
 }
 
-Test(source_mmap, absurd_sizes_are_refused)
+MMAP_TEST(absurd_sizes_are_refused)
 {
 	struct span span;
 	cr_assert_not(source_grow(&source, SIZE_MAX, &span));
@@ -119,7 +120,7 @@ Test(source_mmap, absurd_sizes_are_refused)
 	grow(1);
 }
 
-Test(source_mmap, a_new_region_begins_when_the_range_is_full)
+MMAP_TEST(a_new_region_begins_when_the_range_is_full)
 {
 	struct span first = grow(1);
 	/* Not touched: the range is a gigabyte. */
@@ -134,14 +135,14 @@ Test(source_mmap, a_new_region_begins_when_the_range_is_full)
 	cr_assert_eq(source.last, third.region);
 }
 
-Test(source_mmap, what_is_larger_than_the_range_gets_a_range_of_its_own)
+MMAP_TEST(what_is_larger_than_the_range_gets_a_range_of_its_own)
 {
 	struct span span;
 	cr_assert(source_grow(&source, (size_t)5 << 30, &span));
 	cr_assert(span.region->reserved_bytes >= (size_t)5 << 30);
 }
 
-Test(source_mmap, shrinks_and_grows_again_with_zeros)
+MMAP_TEST(shrinks_and_grows_again_with_zeros)
 {
 	struct span first = grow(1 << 20);
 	size_t bytes = source.mapped_bytes;
@@ -152,14 +153,14 @@ Test(source_mmap, shrinks_and_grows_again_with_zeros)
 	cr_assert_eq(again.base, first.base + bytes - (512 << 10));
 }
 
-Test(source_mmap, shrinks_by_whole_units_only)
+MMAP_TEST(shrinks_by_whole_units_only)
 {
 	struct span first = grow(1 << 20);
 	cr_assert_eq(source_shrink(&source, first.region, PAGE - 1), 0);
 	cr_assert_eq(source_shrink(&source, first.region, 2 * PAGE + 5), 2 * PAGE);
 }
 
-Test(source_mmap, can_shrink_to_nothing_and_come_back)
+MMAP_TEST(can_shrink_to_nothing_and_come_back)
 {
 	struct span first = grow(1);
 	cr_assert_eq(source_shrink(&source, first.region, first.bytes), first.bytes);
@@ -168,7 +169,7 @@ Test(source_mmap, can_shrink_to_nothing_and_come_back)
 	cr_assert_eq(again.base, first.base);
 }
 
-Test(source_mmap, released_pages_read_as_zero)
+MMAP_TEST(released_pages_read_as_zero)
 {
 	struct span span = grow(64 << 10);
 	unsigned char *p = (unsigned char *)span.base;
@@ -179,7 +180,7 @@ Test(source_mmap, released_pages_read_as_zero)
 	cr_assert_eq(source_release(&source, span.base + 1, span.base + PAGE), 0);
 }
 
-Test(source_mmap, home_is_the_first_range)
+MMAP_TEST(home_is_the_first_range)
 {
 	cr_assert_eq(source.home, &region_none);
 	struct span first = grow(1);
@@ -190,7 +191,7 @@ Test(source_mmap, home_is_the_first_range)
 	cr_assert_eq(source.home, first.region);
 }
 
-Test(source_mmap, lives_under_a_limit_of_the_address_space)
+MMAP_TEST(lives_under_a_limit_of_the_address_space)
 {
 	if (is_sanitized())
 		cr_skip_test("a sanitizer's shadow is larger than any limit");
@@ -218,14 +219,14 @@ static void sbrk_begin(void)
 	source_sbrk_init(&source, &owners, (void *)HEAP, PAGE, &break_lock);
 }
 
-TestSuite(source_sbrk, .init = sbrk_begin, .fini = source_end);
+#define SBRK_TEST(name) TEST_BETWEEN(source_sbrk, name, sbrk_begin, source_end)
 
 static uintptr_t break_now(void)
 {
 	return (uintptr_t)sbrk(0);
 }
 
-Test(source_sbrk, grows_by_moving_the_break)
+SBRK_TEST(grows_by_moving_the_break)
 {
 	uintptr_t before = break_now();
 	struct span first = grow(1);
@@ -239,7 +240,7 @@ Test(source_sbrk, grows_by_moving_the_break)
 	cr_assert_eq(break_now(), next.base + next.bytes);
 }
 
-Test(source_sbrk, what_the_program_takes_between_is_its_own)
+SBRK_TEST(what_the_program_takes_between_is_its_own)
 {
 	struct span first = grow(1);
 	unsigned char *taken = sbrk(1001);
@@ -255,7 +256,7 @@ Test(source_sbrk, what_the_program_takes_between_is_its_own)
 	cr_assert_eq(third.region, second.region);
 }
 
-Test(source_sbrk, shrinking_moves_the_break_back)
+SBRK_TEST(shrinking_moves_the_break_back)
 {
 	struct span span = grow(1 << 20);
 	uintptr_t end = break_now();
@@ -265,7 +266,7 @@ Test(source_sbrk, shrinking_moves_the_break_back)
 	cr_assert_eq(break_now(), end);
 }
 
-Test(source_sbrk, what_the_program_has_on_top_stays)
+SBRK_TEST(what_the_program_has_on_top_stays)
 {
 	struct span span = grow(1 << 20);
 	cr_assert_neq(sbrk(4096), (void *)-1);
@@ -274,7 +275,7 @@ Test(source_sbrk, what_the_program_has_on_top_stays)
 	cr_assert_eq(break_now(), end);
 }
 
-Test(source_sbrk, finish_gives_the_break_back)
+SBRK_TEST(finish_gives_the_break_back)
 {
 	struct span first = grow(1 << 20);
 	uintptr_t base = first.region->base;
@@ -283,7 +284,7 @@ Test(source_sbrk, finish_gives_the_break_back)
 	source_sbrk_init(&source, &owners, (void *)HEAP, PAGE, &break_lock);
 }
 
-Test(source_sbrk, goes_on_by_mapping_when_the_break_cannot_move)
+SBRK_TEST(goes_on_by_mapping_when_the_break_cannot_move)
 {
 	struct span first = grow(1);
 	/* A wall where the break would go. */
