@@ -1,8 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# one_object.sh COMPILER... -- OUTPUT ARCHIVE...
+# one_object.sh OBJCOPY AR COMPILER... -- OUTPUT ARCHIVE...
 # Link archives into one object, make its hidden symbols local, and wrap it as an archive.
 set -eu
+objcopy=$1
+ar=$2
+shift 2
 compiler=
 while [ "$1" != -- ]; do
 	compiler="$compiler $1"
@@ -13,5 +16,5 @@ shift 2
 object=${output%.a}.o
 rm -f "$output" "$object"
 $compiler -r -nostdlib -o "$object" -Wl,--whole-archive "$@" -Wl,--no-whole-archive
-${OBJCOPY:-objcopy} --localize-hidden "$object"
-${AR:-ar} rcs "$output" "$object"
+"$objcopy" --localize-hidden "$object"
+"$ar" rcs "$output" "$object"
