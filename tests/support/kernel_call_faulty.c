@@ -22,10 +22,9 @@ static bool is_to_fail(long number)
 	struct kernel_faults *faults = &kernel_faults;
 	if (faults->number != CALL_ANY && faults->number != number)
 		return false;
-	faults->counted++;
-	bool fails = faults->fail_at != 0 && (faults->counted == faults->fail_at ||
-					      (faults->from_then_on &&
-					       faults->counted > faults->fail_at));
+	size_t nth = ++faults->counted;
+	bool fails = faults->fail_at != 0 && (nth == faults->fail_at ||
+					      (faults->from_then_on && nth > faults->fail_at));
 	faults->failed += fails;
 	return fails;
 }

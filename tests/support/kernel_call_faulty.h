@@ -20,13 +20,13 @@ struct kernel_faults {
 	bool from_then_on; /* and so do all after it */
 	int error;
 	/* What came of it: */
-	size_t counted;
-	size_t failed;
-	size_t mapped_bytes;       /* of address space taken, less what was given back */
-	size_t unmap_failed_bytes; /* which the library wanted to give back and could not */
+	_Atomic size_t counted;
+	_Atomic size_t failed;
+	_Atomic size_t mapped_bytes;       /* of address space taken, less what was given back */
+	_Atomic size_t unmap_failed_bytes; /* which the library wanted to give back and could not */
 };
 
-/* Of the process. Calls of threads that are not the test's own must not come meanwhile. */
+/* Of the process: set by the test's own thread while no other calls; what came of it, by all. */
 extern struct kernel_faults kernel_faults;
 
 #endif

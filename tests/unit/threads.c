@@ -12,12 +12,13 @@
 
 #include "allot/allot.h"
 #include "random.h"
+#include "sanitizer.h"
 
 enum {
 	THREADS = 4,
 	GENERATIONS = 3, /* threads end, and others take their place */
 	MAILBOXES = 256,
-	OPERATIONS = 6000,
+	OPERATIONS = SUPPORT_IS_SANITIZED ? 3000 : 6000,
 	LARGE_BYTES_MAX = 300 << 10,
 };
 
