@@ -165,6 +165,28 @@ ALLOT_INLINE struct block *segregated_find(struct segregated *s, size_t need)
 	return list_best(&s->core, s->lists[list], need, looks);
 }
 
+/*
+ * A block that holds `need` bytes at a multiple of `align` without being large enough to hold them
+ * at any place: such as the hole that an aligned block left. NULL: none among the first of each
+ * list.
+ */
+static struct block *segregated_find_aligned(struct segregated *s, size_t need, size_t align)
+{
+	unsigned end = list_of(tagged_aligned_need(need, align));
+	for (unsigned list = list_find(s, list_of(need)); list < end;
+	     list = list_find(s, list + 1)) {
+		struct block *block = s->lists[list];
+		for (unsigned looks = 0; block != NULL && looks < LOOKS_MAX; looks++) {
+			if (unlikely(!core_has_block_at(&s->core, (uintptr_t)block)))
+				break;
+			if (tag_size(block_tag(block)) >= need + tagged_aligned_gap(block, align))
+				return block;
+			block = block_next_free(block);
+		}
+	}
+	return NULL;
+}
+
 /* Merge everything that waits on quick lists. */
 static ALLOT_OUTLINE void segregated_flush(struct segregated *s)
 {
@@ -213,7 +235,11 @@ static ALLOT_COLD void lists_drop(struct segregated *s)
 static ALLOT_OUTLINE void *allocate_unquick(struct segregated *s, size_t need, size_t requested,
 					    size_t align)
 {
-	struct block *block = segregated_obtain(s, tagged_aligned_need(need, align));
+	struct block *block = NULL;
+	if (unlikely(align > ALIGN_BYTES))
+		block = segregated_find_aligned(s, need, align);
+	if (block == NULL)
+		block = segregated_obtain(s, tagged_aligned_need(need, align));
 	if (block == NULL)
 		return NULL;
 	uint64_t tag = block_tag(block);

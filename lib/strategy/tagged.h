@@ -176,6 +176,17 @@ ALLOT_INLINE void *tagged_take(struct strategy_core *core, const struct tagged_i
 			    tag & TAG_PREV_IS_USED, dirty_bytes);
 }
 
+/* What must be cut off in front of a block so that its payload lies at a multiple of `align`. */
+static inline size_t tagged_aligned_gap(const struct block *block, size_t align)
+{
+	uintptr_t payload = (uintptr_t)block + TAG_BYTES;
+	uintptr_t aligned = align_up(payload, align);
+	/* It must be able to be a block. */
+	if (aligned != payload && aligned - payload < BLOCK_BYTES_MIN)
+		aligned = align_up(payload + BLOCK_BYTES_MIN, align);
+	return aligned - payload;
+}
+
 /* As tagged_take(), with the payload at a multiple of `align`; the block is large enough. */
 static inline void *tagged_take_aligned(struct strategy_core *core,
 					const struct tagged_index *index, struct block *block,
@@ -183,12 +194,7 @@ static inline void *tagged_take_aligned(struct strategy_core *core,
 {
 	size_t bytes = tag_size(tag);
 	size_t dirty_bytes = tagged_remove(core, index, block, bytes);
-	uintptr_t payload = (uintptr_t)block_payload(block);
-	uintptr_t aligned = align_up(payload, align);
-	/* What is cut off in front must be able to be a block. */
-	if (aligned != payload && aligned - payload < BLOCK_BYTES_MIN)
-		aligned = align_up(payload + BLOCK_BYTES_MIN, align);
-	size_t gap = aligned - payload;
+	size_t gap = tagged_aligned_gap(block, align);
 	uint64_t prev_flag = tag & TAG_PREV_IS_USED;
 	assert(gap + need <= bytes);
 	if (gap > 0) {
