@@ -54,6 +54,9 @@ void fault_print(const struct heap_fault *fault)
 	text_init(&line, chars, sizeof(chars));
 	say_kind(&line, fault);
 	say_block(&line, &fault->fault);
-	text_format(&line, " (strategy %s)", fault->strategy);
+	if (fault->strategy == NULL)
+		text_string(&line, " (front end)");
+	else
+		text_format(&line, " (strategy %s)", fault->strategy);
 	message_write(&line);
 }

@@ -69,7 +69,7 @@ ALLOT_COLD void foreign_free(void *p, const char *call)
 	int saved_errno = errno;
 	if (process.is_dormant || foreign_is_libc_block(p))
 		process.next.free(p);
-	else
-		heap_free_slow(&process.heap, p, call); /* which says whose it is not */
+	else /* says whose it is not */
+		heap_free_slow(&process.heap, &thread_caller, p, call);
 	errno = saved_errno;
 }

@@ -23,7 +23,7 @@
 
 struct allot_heap {
 	struct heap heap;
-	struct arena *current;
+	struct heap_caller caller;
 	enum option_error on_error;
 	void (*on_fault)(const struct allot_fault *fault, void *context);
 	void *on_fault_context;
@@ -97,7 +97,8 @@ static struct allot_heap *create(const struct options *options, const struct are
 	config.arena.key = os_random_seed() ^ (uintptr_t)heap;
 	if (!heap_init(&heap->heap, &config, &heap->arena))
 		goto no_memory;
-	heap->current = config.watch == 0 ? &heap->arena : NULL;
+	heap->caller.arena = config.watch == 0 ? &heap->arena : NULL;
+	heap->caller.small = &thread_heap_none;
 	return heap;
 no_memory:
 	if (heap != NULL)
@@ -186,7 +187,7 @@ static void *no_memory(void)
 
 void *allot_heap_allocate(struct allot_heap *heap, size_t bytes)
 {
-	void *p = heap_try_allocate(heap->current, bytes);
+	void *p = heap_try_allocate(heap->caller.arena, bytes);
 	if (likely(p != NULL))
 		return p;
 	return allot_heap_allocate_aligned(heap, ALIGN_BYTES, bytes);
@@ -197,10 +198,10 @@ void *allot_heap_allocate_zeroed(struct allot_heap *heap, size_t count, size_t b
 	size_t total;
 	if (!size_multiply(count, bytes, &total) || total > PTRDIFF_MAX)
 		return no_memory();
-	void *p = heap_try_allocate(heap->current, total);
+	void *p = heap_try_allocate(heap->caller.arena, total);
 	if (p != NULL)
 		return memset(p, 0, total);
-	p = heap_allocate_slow(&heap->heap, &heap->current, total, ALIGN_BYTES, true);
+	p = heap_allocate_slow(&heap->heap, &heap->caller, total, ALIGN_BYTES, true);
 	return p != NULL ? p : no_memory();
 }
 
@@ -213,14 +214,14 @@ void *allot_heap_allocate_aligned(struct allot_heap *heap, size_t alignment, siz
 	alignment = size_max(alignment, ALIGN_BYTES);
 	if (bytes > PTRDIFF_MAX || alignment > PTRDIFF_MAX - bytes)
 		return no_memory();
-	void *p = heap_allocate_slow(&heap->heap, &heap->current, bytes, alignment, false);
+	void *p = heap_allocate_slow(&heap->heap, &heap->caller, bytes, alignment, false);
 	return p != NULL ? p : no_memory();
 }
 
 void allot_heap_free(struct allot_heap *heap, void *block)
 {
-	if (likely(block != NULL) && unlikely(!heap_try_free(heap->current, block)))
-		heap_free_slow(&heap->heap, block, "free");
+	if (likely(block != NULL) && unlikely(!heap_try_free(heap->caller.arena, block)))
+		heap_free_slow(&heap->heap, &heap->caller, block, "free");
 }
 
 void *allot_heap_resize(struct allot_heap *heap, void *block, size_t bytes)
@@ -229,7 +230,7 @@ void *allot_heap_resize(struct allot_heap *heap, void *block, size_t bytes)
 		return allot_heap_allocate(heap, bytes);
 	if (bytes > PTRDIFF_MAX)
 		return no_memory();
-	void *p = heap_resize(&heap->heap, &heap->current, block, bytes);
+	void *p = heap_resize(&heap->heap, &heap->caller, block, bytes);
 	return p != NULL ? p : no_memory();
 }
 
@@ -240,7 +241,7 @@ size_t allot_heap_usable_bytes(struct allot_heap *heap, const void *block)
 
 size_t allot_heap_trim(struct allot_heap *heap, size_t keep_bytes)
 {
-	return heap_trim(&heap->heap, keep_bytes);
+	return heap_trim(&heap->heap, &heap->caller, keep_bytes);
 }
 
 /* ---- looking ---- */

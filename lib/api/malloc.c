@@ -24,15 +24,47 @@ void API(cfree)(void *block);
 void API(free_sized)(void *block, size_t bytes);
 void API(free_aligned_sized)(void *block, size_t alignment, size_t bytes);
 
+/*
+ * What no thread heap serves: a block of the strategy if that can be had at once, else the long
+ * way. Apart, so that the fast path needs no stack frame.
+ */
+static ALLOT_OUTLINE void *allocate_direct(size_t bytes)
+{
+	void *p = NULL;
+	if (bytes > SMALL_BYTES_MAX || thread_caller.small == &thread_heap_none)
+		p = heap_try_allocate(thread_caller.arena, bytes);
+	return likely(p != NULL) ? p : process_allocate(bytes, ALIGN_BYTES, false);
+}
+
+static ALLOT_OUTLINE void *allocate_direct_zeroed(size_t bytes)
+{
+	void *p = NULL;
+	if (bytes > SMALL_BYTES_MAX || thread_caller.small == &thread_heap_none)
+		p = heap_try_allocate(thread_caller.arena, bytes);
+	return likely(p != NULL) ? memset(p, 0, bytes) :
+				   process_allocate(bytes, ALIGN_BYTES, true);
+}
+
+static ALLOT_OUTLINE void free_direct(void *block)
+{
+	if (unlikely(!heap_try_free(thread_caller.arena, block)))
+		process_free(block, "free");
+}
+
 API_EXPORT void *API(malloc)(size_t bytes)
 {
-	void *p = heap_try_allocate(thread_arena, bytes);
-	return likely(p != NULL) ? p : process_allocate(bytes, ALIGN_BYTES, false);
+	void *p = thread_heap_try_allocate(thread_caller.small, bytes);
+	return likely(p != NULL) ? p : allocate_direct(bytes);
 }
 
 API_EXPORT void API(free)(void *block)
 {
-	if (unlikely(!heap_try_free(thread_arena, block)))
+	enum free_result result = thread_heap_try_free(thread_caller.small, block);
+	if (likely(result == FREE_DONE))
+		return;
+	if (likely(result == FREE_ELSEWHERE))
+		free_direct(block);
+	else
 		process_free(block, "free");
 }
 
@@ -43,9 +75,8 @@ API_EXPORT void *API(calloc)(size_t count, size_t bytes)
 		errno = ENOMEM;
 		return NULL;
 	}
-	void *p = heap_try_allocate(thread_arena, total);
-	return likely(p != NULL) ? memset(p, 0, total) :
-				   process_allocate(total, ALIGN_BYTES, true);
+	void *p = thread_heap_try_allocate(thread_caller.small, total);
+	return likely(p != NULL) ? memset(p, 0, total) : allocate_direct_zeroed(total);
 }
 
 /* realloc(p, 0), as configured. */

@@ -50,8 +50,9 @@ static const char strategy_words[] =
 static const struct allot_option table[KEYS] = {
 	[KEY_STRATEGY] = {"strategy", ALLOT_OPTION_WORD, strategy_words + 1, "segregated",
 			  "The algorithm that finds, splits and merges blocks.", true},
-	[KEY_FRONT] = {"front", ALLOT_OPTION_WORD, "off", "off",
-		       "off: every size goes straight to the strategy.", true},
+	[KEY_FRONT] = {"front", ALLOT_OPTION_WORD, "on|off", "on",
+		       "Small objects in slabs by thread; off: all sizes go to the strategy.",
+		       true},
 	[KEY_FIT] = {"fit", ALLOT_OPTION_WORD, "first|next|best", "the strategy's",
 		     "Which free block is taken, where the strategy has a choice.", true},
 	[KEY_ORDER] = {"order", ALLOT_OPTION_WORD, "lifo|address", "the strategy's",
@@ -95,7 +96,11 @@ const struct allot_option *allot_options(size_t *out_count)
 
 void options_init(struct options *options)
 {
-	*options = (struct options){.strategy = strategies[0], .arenas = ARENAS_DEFAULT};
+	*options = (struct options){
+		.strategy = strategies[0],
+		.has_front = true,
+		.arenas = ARENAS_DEFAULT,
+	};
 }
 
 void options_help(void (*print)(const struct text *line))
@@ -245,6 +250,7 @@ static bool set_strategy(struct options *options, int index)
 static bool set_word(struct options *options, enum key key, int index)
 {
 	bool is_true = index == 0; /* "true|false" */
+	bool is_on = index == 0;   /* "on|off" */
 	switch (key) {
 	case KEY_STRATEGY:
 		return set_strategy(options, index);
@@ -257,6 +263,9 @@ static bool set_word(struct options *options, enum key key, int index)
 	case KEY_COALESCE:
 		options->policy.coalesce = (enum coalesce)index;
 		return options->has_coalesce = true;
+	case KEY_FRONT:
+		options->has_front = is_on;
+		break;
 	case KEY_SOURCE:
 		options->source = (enum option_source)index;
 		break;
@@ -343,6 +352,11 @@ static bool pair_read(struct options *options, struct word pair, bool heap_only,
 		struct word value = {pair.chars + key.length, 0};
 		if (colon != NULL)
 			value = (struct word){colon + 1, pair.length - key.length - 1};
+		if (i == KEY_FRONT && heap_only && word_is(value, "on")) {
+			text_string(message, "option front: a heap of its own has no front end "
+					     "(valid: off)");
+			return false;
+		}
 		return option_set(options, (enum key)i, value) ||
 		       wrong_value(&table[i], value, message);
 	}

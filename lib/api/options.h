@@ -21,6 +21,7 @@ struct options {
 	const struct strategy *strategy;
 	struct strategy_policy policy;
 	bool has_fit, has_order, has_coalesce; /* were they chosen? */
+	bool has_front;
 	enum option_source source;
 	size_t mmap_threshold_bytes; /* 0: dynamic */
 	size_t trim_threshold_bytes; /* 0: follows it */

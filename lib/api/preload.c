@@ -48,8 +48,7 @@ __attribute__((constructor)) static void preload_begin(void)
 	const char *reason = reason_to_sleep();
 	if (reason == NULL || !is_complete(&process.next))
 		return;
-	thread_arena = NULL;
-	process.is_dormant = true;
+	process_sleep();
 	if (process.options.verbose)
 		message_string(reason);
 }

@@ -5,6 +5,7 @@
 #include "api/process.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,7 +22,7 @@ enum { CONF_BYTES_MAX = 4096 };
 #define CONF_FILE "/etc/allot.conf"
 
 struct process process;
-__thread struct arena *thread_arena;
+__thread struct heap_caller thread_caller = {NULL, &thread_heap_none};
 
 /* Storage of the first arena: there before any memory can be asked for. */
 static union {
@@ -36,6 +37,64 @@ static _Atomic uintptr_t preparer; /* the thread that is PREPARING */
 void process_say(const struct text *line)
 {
 	message_write(line);
+}
+
+/* ---- threads ---- */
+
+/* Its thread heap has ended; what its last destructors do is done as if in passing. */
+static __thread bool thread_is_ending __attribute__((tls_model("initial-exec")));
+
+/* At a thread's end, some time among the destructors of its other thread-specific data. */
+static void thread_end(void *small)
+{
+	thread_is_ending = true;
+	thread_caller = (struct heap_caller){NULL, &thread_heap_none};
+	thread_heap_end(small);
+}
+
+static void thread_join(void)
+{
+	struct thread_heap *small = thread_heap_begin(&process.heap);
+	if (small == NULL)
+		return;
+	thread_caller.small = small;
+	/* It may allocate, which works from here on. Without it the thread's end is not noticed. */
+	pthread_setspecific(process.thread_key, small);
+}
+
+void process_sleep(void)
+{
+	struct thread_heap *small = thread_caller.small;
+	process.is_dormant = true;
+	thread_caller = (struct heap_caller){NULL, &thread_heap_none};
+	if (small == &thread_heap_none)
+		return;
+	pthread_setspecific(process.thread_key, NULL);
+	thread_heap_end(small);
+}
+
+/*
+ * Who calls: the thread with a heap for its small objects, or, where it has none any more, with
+ * one for this call in *passing.
+ */
+static struct heap_caller *caller_begin(struct heap_caller *passing)
+{
+	if (!process.heap.front.is_on || likely(thread_caller.small != &thread_heap_none))
+		return &thread_caller;
+	if (!thread_is_ending && !process.is_dormant) {
+		thread_join();
+		return &thread_caller;
+	}
+	*passing = (struct heap_caller){NULL, thread_heap_begin(&process.heap)};
+	if (passing->small == NULL)
+		passing->small = &thread_heap_none;
+	return passing;
+}
+
+static void caller_end(struct heap_caller *caller)
+{
+	if (unlikely(caller != &thread_caller) && caller->small != &thread_heap_none)
+		thread_heap_end(caller->small);
 }
 
 /* ---- configuration ---- */
@@ -120,10 +179,15 @@ static void prepare(void)
 		.mmap_threshold_bytes = options->mmap_threshold_bytes,
 		.trim_threshold_bytes = options->trim_threshold_bytes,
 		.watch = watch,
+		.has_front = options->has_front,
 		.report = report,
 	};
 	if (!heap_init(&process.heap, &config, &first_arena.arena)) {
 		message_string("no memory for the first tables of the heap");
+		message_abort();
+	}
+	if (process.heap.front.is_on && pthread_key_create(&process.thread_key, thread_end) != 0) {
+		message_string("no key left for the ends of threads");
 		message_abort();
 	}
 }
@@ -173,7 +237,10 @@ ALLOT_OUTLINE void *process_allocate(size_t bytes, size_t align, bool must_be_ze
 		return no_memory();
 	if (unlikely(process.is_dormant))
 		return allocate_next(bytes, align, must_be_zero);
-	void *p = heap_allocate_slow(&process.heap, &thread_arena, bytes, align, must_be_zero);
+	struct heap_caller passing;
+	struct heap_caller *caller = caller_begin(&passing);
+	void *p = heap_allocate_slow(&process.heap, caller, bytes, align, must_be_zero);
+	caller_end(caller);
 	return p != NULL ? p : no_memory();
 }
 
@@ -181,10 +248,14 @@ ALLOT_OUTLINE void process_free(void *p, const char *call)
 {
 	if (p == NULL || !process_prepare())
 		return;
-	if (likely(heap_owns(&process.heap, p)))
-		heap_free_slow(&process.heap, p, call);
-	else
+	if (unlikely(!heap_owns(&process.heap, p))) {
 		foreign_free(p, call);
+		return;
+	}
+	struct heap_caller passing;
+	struct heap_caller *caller = caller_begin(&passing);
+	heap_free_slow(&process.heap, caller, p, call);
+	caller_end(caller);
 }
 
 /* A block of another allocator becomes one of ours, if its size can be known. */
@@ -213,6 +284,9 @@ void *process_resize(void *p, size_t bytes)
 		return no_memory();
 	if (!heap_owns(&process.heap, p))
 		return resize_foreign(p, bytes);
-	void *resized = heap_resize(&process.heap, &thread_arena, p, bytes);
+	struct heap_caller passing;
+	struct heap_caller *caller = caller_begin(&passing);
+	void *resized = heap_resize(&process.heap, caller, p, bytes);
+	caller_end(caller);
 	return resized != NULL ? resized : no_memory();
 }

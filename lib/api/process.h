@@ -9,6 +9,8 @@
 #ifndef API_PROCESS_H
 #define API_PROCESS_H
 
+#include <pthread.h>
+
 #include "api/options.h"
 #include "front/heap.h"
 
@@ -25,6 +27,7 @@ struct process {
 	struct heap heap;
 	struct options options;
 	struct next_allocator next; /* set by the shared library's constructor */
+	pthread_key_t thread_key;   /* tells of the ends of threads, if there is a front end */
 	bool is_dormant;            /* the program has an allocator of its own: pass on to next */
 	int error_file;             /* standard error as it was at start, if statistics go there */
 	uintptr_t break_at_start;   /* where the C library's own heap would begin */
@@ -32,14 +35,17 @@ struct process {
 
 extern struct process process;
 
-/* The arena the calling thread used last; NULL makes every call take the long way. */
-extern __thread struct arena *thread_arena __attribute__((tls_model("initial-exec")));
+/* What the calling thread keeps of the heap: nothing at first, so that it takes the long way. */
+extern __thread struct heap_caller thread_caller __attribute__((tls_model("initial-exec")));
 
 /*
  * The process heap is ready when this returns true. False only in a signal handler that
  * interrupted its very set-up.
  */
 bool process_prepare(void);
+
+/* From here on pass every request on; blocks we gave out are still ours to free. */
+void process_sleep(void);
 
 /* Long ways of malloc and free, for the process. errno is ENOMEM after a NULL. */
 void *process_allocate(size_t bytes, size_t align, bool must_be_zero);

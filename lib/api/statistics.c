@@ -110,11 +110,14 @@ static size_t report_figures(const struct report *r, struct figure *figures)
 	const struct heap_books *books = &r->heap->books;
 	const struct allot_statistics *s = &r->s;
 	bool peaks = r->has_books;
+	/* Only the books know how much of a slab's object was asked for. */
+	const char *of_requests = peaks || !r->heap->front.is_on ? "exact" :
+				  "estimate (objects of slabs as if all of them was requested)";
 	const struct figure all[] = {
 		{"requested", "requested_bytes", s->requested_bytes,
-		 peak_of(&books->requested, s->requested_bytes), peaks, "exact"},
+		 peak_of(&books->requested, s->requested_bytes), peaks, of_requests},
 		{"rounding", "rounding_bytes", s->rounding_bytes,
-		 peak_of(&books->rounding, s->rounding_bytes), peaks, "exact"},
+		 peak_of(&books->rounding, s->rounding_bytes), peaks, of_requests},
 		{"tags", "tag_bytes", s->tag_bytes, peak_of(&books->tags, s->tag_bytes), peaks,
 		 "exact"},
 		{"free", "free_bytes", s->free_bytes, peak_of(&books->free, s->free_bytes), peaks,
@@ -175,6 +178,11 @@ static void text_program(struct text *text)
 	}
 }
 
+static const char *front_word(const struct report *r)
+{
+	return r->heap->front.is_on ? "on" : "off";
+}
+
 static void report_text(struct report *r)
 {
 	struct text *text = &r->text;
@@ -182,9 +190,9 @@ static void report_text(struct report *r)
 	size_t count = report_figures(r, figures);
 	text_string(text, "allot: statistics of ");
 	text_program(text);
-	text_format(text, " (process %u), strategy %s, source %s\n", (size_t)os_process_id(),
-		    r->heap->config.arena.strategy->name,
-		    r->heap->first->source.type->name);
+	text_format(text, " (process %u), strategy %s, source %s, front %s\n",
+		    (size_t)os_process_id(), r->heap->config.arena.strategy->name,
+		    r->heap->first->source.type->name, front_word(r));
 	text_pad(text, 0, NAME_WIDTH + FIGURE_WIDTH - 3);
 	text_string(text, "now");
 	text_pad(text, 0, FIGURE_WIDTH - 4);
@@ -215,9 +223,10 @@ static void report_json(struct report *r)
 	size_t count = report_figures(r, figures);
 	text_string(text, "{\"schema\": \"allot.statistics/1\", \"program\": \"");
 	text_program(text);
-	text_format(text, "\", \"process\": %u, \"strategy\": \"%s\", \"source\": \"%s\"",
+	text_format(text, "\", \"process\": %u, \"strategy\": \"%s\", \"source\": \"%s\", "
+		    "\"front\": \"%s\"",
 		    (size_t)os_process_id(), r->heap->config.arena.strategy->name,
-		    r->heap->first->source.type->name);
+		    r->heap->first->source.type->name, front_word(r));
 	for (size_t i = 0; i < count; i++) {
 		const struct figure *f = &figures[i];
 		text_format(text, ", \"%s\": {\"now\": %u", f->key, f->now);

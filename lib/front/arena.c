@@ -22,6 +22,7 @@ void arena_init(struct arena *arena, struct heap *heap, const struct arena_confi
 	switch (config->source) {
 	case ARENA_MMAP:
 		source_mmap_init(source, config->owners, arena, unit_bytes);
+		source->range = config->range;
 		break;
 	case ARENA_SBRK:
 		source_sbrk_init(source, config->owners, arena, unit_bytes, config->break_lock);

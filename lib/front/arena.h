@@ -54,6 +54,7 @@ struct arena_config {
 	const struct strategy *strategy;
 	struct strategy_policy policy;
 	enum arena_source source;
+	struct range *range;     /* where regions of mmap are cut from first, or NULL */
 	struct owners *owners;
 	struct lock *break_lock; /* sbrk */
 	void *buffer;            /* buffer */

@@ -37,6 +37,22 @@ void heap_set_thresholds(struct heap *heap, size_t mmap_bytes, size_t trim_bytes
 		arena_set_limit(heap, arena);
 }
 
+/* The front end, if it is wanted and there is room for it. */
+static void front_begin(struct heap *heap)
+{
+	struct heap_config *config = &heap->config;
+	/* memcheck is to see every block. */
+	if (!config->has_front || config->watch & WATCH_MEMCHECK ||
+	    config->arena.source == ARENA_BUFFER ||
+	    config->arena.strategy->align_bytes_max < SLAB_BYTES)
+		return;
+	bool is_on = front_init(&heap->front, config->arena.source == ARENA_SBRK,
+				config->arena.key, config->watch != 0,
+				config->watch & WATCH_BOOKS, &heap->freeze_count);
+	if (is_on && config->arena.source == ARENA_MMAP)
+		config->arena.range = &heap->front.range;
+}
+
 bool heap_init(struct heap *heap, const struct heap_config *config, struct arena *first)
 {
 	if (!owners_init(&heap->owners))
@@ -53,6 +69,7 @@ bool heap_init(struct heap *heap, const struct heap_config *config, struct arena
 		trim_bytes = size_min(mmap_bytes, MMAP_THRESHOLD_BYTES_MAX) * TRIM_SHARE;
 	atomic_init(&heap->mmap_threshold_bytes, mmap_bytes);
 	atomic_init(&heap->trim_threshold_bytes, trim_bytes);
+	front_begin(heap);
 	arena_init(first, heap, &heap->config.arena);
 	arena_set_limit(heap, first);
 	heap->first = first;
@@ -70,6 +87,7 @@ void heap_finish(struct heap *heap)
 			own_memory_destroy(arena, arena_bytes(arena->strategy));
 		arena = next;
 	}
+	front_finish(&heap->front);
 	owners_finish(&heap->owners);
 }
 
@@ -225,6 +243,22 @@ bool heap_owns(const struct heap *heap, const void *p)
 	return mapping_find(&heap->owners, p, &mapping);
 }
 
+static bool describe_small(const struct front *front, const struct slab *slab, const void *p,
+			   struct block_info *out)
+{
+	if (!slab_object_is_live(front, slab, p))
+		return false;
+	size_t bytes = class_bytes(slab->class);
+	*out = (struct block_info){
+		.payload = (uintptr_t)p,
+		.block_bytes = bytes,
+		.usable_bytes = bytes,
+		.requested_bytes = bytes - slab_slack(front, p),
+		.state = BLOCK_LIVE,
+	};
+	return true;
+}
+
 /*
  * Describe a live block of ours without reporting anything. No lock is taken, so that it can be
  * asked in a signal handler, during a fork, and in the child of _Fork(): the block is the
@@ -233,6 +267,9 @@ bool heap_owns(const struct heap *heap, const void *p)
 static bool heap_describe(struct heap *heap, const void *p, struct block_info *out)
 {
 	struct mapping mapping;
+	const struct slab *slab = front_slab(&heap->front, p);
+	if (slab != NULL)
+		return describe_small(&heap->front, slab, p, out);
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
 	if (region != NULL) {
 		struct arena *arena = region->heap;
@@ -371,6 +408,26 @@ static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t
 	return p;
 }
 
+void *heap_block_create(struct heap *heap, struct arena **arena, size_t bytes, size_t align)
+{
+	return allocate_in_arena(heap, arena, bytes, align);
+}
+
+/* An object of a slab; an alignment is had from a class whose size is a multiple of it. */
+static void *allocate_small(struct heap *heap, struct heap_caller *caller, size_t bytes,
+			    size_t align)
+{
+	size_t wanted = align_up(size_max(bytes, 1), align);
+	while (wanted <= SMALL_BYTES_MAX && !is_aligned(class_bytes(class_for(wanted)), align))
+		wanted = align_up(class_bytes(class_for(wanted)) + 1, align);
+	if (caller->small == &thread_heap_none || wanted > SMALL_BYTES_MAX)
+		return NULL;
+	void *p = thread_heap_allocate(caller->small, wanted);
+	if (p != NULL)
+		slab_set_slack(&heap->front, p, class_bytes(class_for(wanted)) - bytes);
+	return p;
+}
+
 static void *allocate_mapping(struct heap *heap, size_t bytes, size_t align)
 {
 	void *p = mapping_create(&heap->owners, bytes, align);
@@ -379,18 +436,18 @@ static void *allocate_mapping(struct heap *heap, size_t bytes, size_t align)
 	return p;
 }
 
-ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct arena **current, size_t bytes,
-				       size_t align, bool must_be_zero)
+ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct heap_caller *caller,
+				       size_t bytes, size_t align, bool must_be_zero)
 {
 	struct arena *first = heap->first;
 	bool is_zero = false;
-	void *p = NULL;
 	look_begin(heap);
+	void *p = allocate_small(heap, caller, bytes, align);
 	/* An alignment costs a strategy that much more room. */
 	size_t limit = atomic_load_explicit(&first->limit_bytes, memory_order_relaxed);
 	bool is_small = bytes < limit && (align <= ALIGN_BYTES || align < limit - bytes);
-	if (is_small && align <= first->strategy->align_bytes_max)
-		p = allocate_in_arena(heap, current, bytes, align);
+	if (p == NULL && is_small && align <= first->strategy->align_bytes_max)
+		p = allocate_in_arena(heap, &caller->arena, bytes, align);
 	if (p == NULL && heap->config.arena.source != ARENA_BUFFER) {
 		p = allocate_mapping(heap, bytes, align);
 		is_zero = true;
@@ -398,7 +455,7 @@ ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct arena **current
 	/* Too large to be a habit, but the address space is short: does the strategy have it? */
 	if (p == NULL && !is_small && bytes <= first->strategy->request_bytes_max &&
 	    align <= first->strategy->align_bytes_max) {
-		p = allocate_in_arena(heap, current, bytes, align);
+		p = allocate_in_arena(heap, &caller->arena, bytes, align);
 		is_zero = false;
 	}
 	if (p == NULL)
@@ -463,12 +520,21 @@ static void free_in_arena(struct heap *heap, struct region *region, void *p, con
 	arena_leave(arena, is_alone);
 }
 
-ALLOT_OUTLINE void heap_free_slow(struct heap *heap, void *p, const char *call)
+void heap_block_destroy(struct heap *heap, void *p)
 {
+	free_in_arena(heap, owners_region(&heap->owners, (uintptr_t)p), p, "free");
+}
+
+ALLOT_OUTLINE void heap_free_slow(struct heap *heap, struct heap_caller *caller, void *p,
+				  const char *call)
+{
+	struct slab *slab = front_slab(&heap->front, p);
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
 	look_begin(heap);
 	watch_gone(heap, p);
-	if (region != NULL)
+	if (slab != NULL)
+		thread_heap_free(caller->small, heap, slab, p, call);
+	else if (region != NULL)
 		free_in_arena(heap, region, p, call);
 	else
 		free_mapping(heap, p, call);
@@ -529,14 +595,14 @@ static void *resize_mapping(struct heap *heap, void *p, size_t bytes)
 	return mapping_resize(&heap->owners, p, bytes, true);
 }
 
-static void *resize_by_copy(struct heap *heap, struct arena **current, void *p,
+static void *resize_by_copy(struct heap *heap, struct heap_caller *caller, void *p,
 			    size_t old_usable_bytes, size_t bytes)
 {
-	void *moved = heap_allocate_slow(heap, current, bytes, ALIGN_BYTES, false);
+	void *moved = heap_allocate_slow(heap, caller, bytes, ALIGN_BYTES, false);
 	if (moved == NULL)
 		return NULL;
 	memcpy(moved, p, size_min(old_usable_bytes, bytes));
-	heap_free_slow(heap, p, "realloc");
+	heap_free_slow(heap, caller, p, "realloc");
 	books_count(&heap->books.resizes_moved);
 	return moved;
 }
@@ -575,23 +641,42 @@ static enum resize_result resize_outside(struct heap *heap, void *p, size_t byte
 	return *out_resized != NULL ? RESIZE_DONE : RESIZE_MUST_MOVE;
 }
 
-void *heap_resize(struct heap *heap, struct arena **current, void *p, size_t bytes)
+/* Within its class, or not at all. */
+static enum resize_result resize_small(struct heap *heap, const struct slab *slab, void *p,
+				       size_t bytes, struct block_info *out_old)
+{
+	if (!describe_small(&heap->front, slab, p, out_old)) {
+		slab_report(heap, slab, p, "realloc");
+		return RESIZE_FAULT;
+	}
+	if (bytes > out_old->usable_bytes || class_for(bytes) != slab->class)
+		return RESIZE_MUST_MOVE;
+	slab_set_slack(&heap->front, p, out_old->usable_bytes - bytes);
+	return RESIZE_DONE;
+}
+
+void *heap_resize(struct heap *heap, struct heap_caller *caller, void *p, size_t bytes)
 {
 	struct block_info old = {0};
+	const struct slab *slab = front_slab(&heap->front, p);
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
 	void *resized = p;
 	look_begin(heap);
 	if (heap->config.watch & WATCH_BOOKS)
 		books_count(&heap->books.resizes);
-	enum resize_result result = region != NULL ?
-					    resize_in_arena(heap, region, p, bytes, &old) :
-					    resize_outside(heap, p, bytes, &old, &resized);
+	enum resize_result result;
+	if (slab != NULL)
+		result = resize_small(heap, slab, p, bytes, &old);
+	else if (region != NULL)
+		result = resize_in_arena(heap, region, p, bytes, &old);
+	else
+		result = resize_outside(heap, p, bytes, &old, &resized);
 	switch (result) {
 	case RESIZE_DONE:
 		watch_resized(heap, &old, resized);
 		break;
 	case RESIZE_MUST_MOVE:
-		resized = resize_by_copy(heap, current, p, old.usable_bytes, bytes);
+		resized = resize_by_copy(heap, caller, p, old.usable_bytes, bytes);
 		/*
 		 * Shrinking never fails: a block that cannot move stays as large as it is. Only
 		 * when system calls fail; the books then go on counting what was asked for before.
@@ -608,12 +693,14 @@ void *heap_resize(struct heap *heap, struct arena **current, void *p, size_t byt
 
 /* ---- the whole heap ---- */
 
-size_t heap_trim(struct heap *heap, size_t keep_bytes)
+size_t heap_trim(struct heap *heap, struct heap_caller *caller, size_t keep_bytes)
 {
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
 	size_t released = mapping_retry_idle(&heap->owners);
 	look_begin(heap);
+	if (caller->small != &thread_heap_none)
+		thread_heap_flush(caller->small);
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (!arena_enter(arena, self, is_alone))
 			continue;
@@ -626,13 +713,37 @@ size_t heap_trim(struct heap *heap, size_t keep_bytes)
 }
 
 struct visit {
+	const struct front *front;
 	bool (*visit)(const struct block_info *block, bool is_mapping, void *context);
 	void *context;
 };
 
+/* The objects of a slab: live, free, and as one free block what has never been carved. */
+static bool visit_slab(const struct visit *v, const struct slab *slab)
+{
+	uintptr_t base = front_slab_base(v->front, slab);
+	size_t carved = slab_carved_bytes(slab);
+	size_t bytes = class_bytes(slab->class);
+	for (size_t offset = 0; offset < carved; offset += bytes) {
+		struct block_info info;
+		void *p = (void *)(base + offset);
+		if (!describe_small(v->front, slab, p, &info))
+			info = (struct block_info){.payload = base + offset, .block_bytes = bytes,
+						   .state = BLOCK_DEFERRED};
+		if (!v->visit(&info, false, v->context))
+			return false;
+	}
+	struct block_info rest = {.payload = base + carved, .state = BLOCK_FREE,
+				  .block_bytes = SLAB_USABLE_BYTES - carved};
+	return rest.block_bytes == 0 || v->visit(&rest, false, v->context);
+}
+
 static bool visit_block(const struct block_info *block, void *context)
 {
 	struct visit *v = context;
+	const struct slab *slab = front_slab(v->front, (void *)block->payload);
+	if (slab != NULL && block->state == BLOCK_LIVE)
+		return visit_slab(v, slab);
 	return v->visit(block, false, v->context);
 }
 
@@ -648,7 +759,7 @@ bool heap_walk(struct heap *heap,
 	       bool (*visit)(const struct block_info *block, bool is_mapping, void *context),
 	       void *context)
 {
-	struct visit v = {visit, context};
+	struct visit v = {&heap->front, visit, context};
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
@@ -669,6 +780,8 @@ bool heap_check(struct heap *heap, struct text *message)
 {
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
+	if (!front_check(&heap->front, message))
+		return false;
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (!arena_enter(arena, self, is_alone))
 			continue;
@@ -707,6 +820,11 @@ void heap_totals(struct heap *heap, struct heap_totals *out)
 void heap_freeze(struct heap *heap)
 {
 	uintptr_t self = thread_self();
+	if (!lock_is_mine(&heap->front.lock, self)) {
+		lock_inherit(&heap->front.lock, self);
+		atomic_store(&heap->front.is_frozen, true);
+		lock_wake_all(&heap->front.lock);
+	}
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (lock_is_mine(&arena->lock, self) || atomic_load(&arena->is_abandoned))
 			continue;
@@ -718,6 +836,8 @@ void heap_freeze(struct heap *heap)
 
 void heap_thaw(struct heap *heap)
 {
+	if (atomic_exchange(&heap->front.is_frozen, false))
+		lock_give(&heap->front.lock, false);
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (atomic_exchange(&arena->is_frozen, false))
 			lock_give(&arena->lock, false);
@@ -737,5 +857,9 @@ void heap_thaw_child(struct heap *heap)
 			atomic_store(&arena->is_abandoned, true);
 	}
 	atomic_store(&heap->break_lock.word, 0);
+	atomic_store(&heap->front.lock.heir, 0);
+	if (atomic_exchange(&heap->front.is_frozen, false) ||
+	    !lock_is_mine(&heap->front.lock, self))
+		atomic_store(&heap->front.lock.word, 0);
 	atomic_store(&heap->freeze_count, 0);
 }

@@ -25,6 +25,7 @@
 #define FRONT_HEAP_H
 
 #include "front/arena.h"
+#include "front/thread_heap.h"
 
 /* Why every call must take the long way. */
 enum heap_watch {
@@ -58,7 +59,7 @@ struct heap_books {
 struct heap_fault {
 	struct fault fault;
 	const char *call;
-	const char *strategy; /* "mapping" for one */
+	const char *strategy; /* "mapping" for one, NULL for the front end's slabs */
 };
 
 struct heap_config {
@@ -67,6 +68,7 @@ struct heap_config {
 	size_t mmap_threshold_bytes; /* 0: dynamic */
 	size_t trim_threshold_bytes; /* 0: follows mmap_threshold */
 	unsigned watch;              /* enum heap_watch */
+	bool has_front;              /* small objects in slabs, by thread */
 	/*
 	 * Called with the arena locked, so it must not call into the heap; when it returns, the
 	 * faulty call has no effect.
@@ -85,7 +87,18 @@ struct heap {
 	_Atomic bool is_threshold_fixed;
 	_Atomic unsigned freeze_count;   /* forks under way */
 	struct lock break_lock;
+	struct front front;
 	struct heap_books books;
+};
+
+/*
+ * Who calls, for the long ways: what a thread keeps of a heap. `small` serves its small objects,
+ * &thread_heap_none if nothing does; `arena` is the arena it prefers, NULL at first and for ever
+ * if the heap is watched.
+ */
+struct heap_caller {
+	struct arena *arena;
+	struct thread_heap *small;
 };
 
 /*
@@ -106,15 +119,12 @@ void heap_report(struct heap *heap, struct arena *arena, const char *call);
 
 /* ---- the long ways ---- */
 
-/*
- * `current` is where the caller keeps the arena it prefers; it is changed when another serves.
- * `align` is a power of two of at least ALIGN_BYTES. NULL: out of memory.
- */
-void *heap_allocate_slow(struct heap *heap, struct arena **current, size_t bytes, size_t align,
-			 bool must_be_zero);
-void heap_free_slow(struct heap *heap, void *p, const char *call);
+/* `align` is a power of two of at least ALIGN_BYTES. NULL: out of memory. */
+void *heap_allocate_slow(struct heap *heap, struct heap_caller *caller, size_t bytes,
+			 size_t align, bool must_be_zero);
+void heap_free_slow(struct heap *heap, struct heap_caller *caller, void *p, const char *call);
 /* realloc() with a block and a size above 0. NULL: out of memory or a fault, the block stays. */
-void *heap_resize(struct heap *heap, struct arena **current, void *p, size_t bytes);
+void *heap_resize(struct heap *heap, struct heap_caller *caller, void *p, size_t bytes);
 
 /* After a free: purge if it is time. The arena's lock is held. */
 void heap_purge_arena(struct heap *heap, struct arena *arena);
@@ -125,8 +135,15 @@ size_t heap_usable_bytes(struct heap *heap, const void *p);
 /* Is `p` in memory of this heap: a region, or the start of a mapping, live or just freed? */
 bool heap_owns(const struct heap *heap, const void *p);
 
-/* Give back all that is free but `keep_bytes` at the end of each arena. Returns bytes given. */
-size_t heap_trim(struct heap *heap, size_t keep_bytes);
+/*
+ * Give back all that is free but `keep_bytes` at the end of each arena, and what other threads
+ * keep ready for themselves. Returns bytes given.
+ */
+size_t heap_trim(struct heap *heap, struct heap_caller *caller, size_t keep_bytes);
+
+/* A block of the strategy of some arena, for the front end. NULL: no memory, or a fault. */
+void *heap_block_create(struct heap *heap, struct arena **arena, size_t bytes, size_t align);
+void heap_block_destroy(struct heap *heap, void *p);
 
 /* Visit every block of every arena, then the mappings. */
 bool heap_walk(struct heap *heap, bool (*visit)(const struct block_info *block, bool is_mapping,

@@ -12,6 +12,11 @@ void *own_memory_create(size_t bytes)
 	return os_map(align_up(bytes, os_page_bytes()));
 }
 
+void *own_memory_create_sparse(size_t bytes)
+{
+	return os_map_sparse(align_up(bytes, os_page_bytes()));
+}
+
 void own_memory_destroy(void *memory, size_t bytes)
 {
 	os_unmap((uintptr_t)memory, align_up(bytes, os_page_bytes()));

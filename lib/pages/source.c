@@ -159,10 +159,14 @@ static size_t reserve_bytes(const struct page_source *source, size_t bytes)
 static uintptr_t reserve(struct page_source *source, size_t wanted, size_t needed,
 			 size_t *out_bytes)
 {
-	source->calls++;
-	uintptr_t base = (uintptr_t)os_reserve_aligned(wanted, region_align(source));
-	needed = align_up(needed, region_align(source));
 	*out_bytes = wanted;
+	uintptr_t base = source->range == NULL ? 0 :
+			 range_take(source->range, wanted, region_align(source));
+	if (base != 0)
+		return base;
+	source->calls++;
+	base = (uintptr_t)os_reserve_aligned(wanted, region_align(source));
+	needed = align_up(needed, region_align(source));
 	if (base != 0 || wanted == needed)
 		return base;
 	source->calls++;

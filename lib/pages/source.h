@@ -19,6 +19,7 @@
 
 #include "base/lock.h"
 #include "pages/owners.h"
+#include "pages/range.h"
 
 /* New memory at the end of a region. */
 struct span {
@@ -50,6 +51,7 @@ extern struct region region_none;
 struct page_source {
 	const struct page_source_type *type;
 	struct owners *owners;
+	struct range *range;     /* where regions are cut from first; NULL: anywhere */
 	void *heap;              /* entered in each region */
 	size_t unit_bytes;       /* regions start at and grow by multiples of this */
 	size_t page_bytes;

@@ -132,8 +132,8 @@ static void expect_fault_line(const char *line, const struct trial *trial, const
 	const struct misuse *misuse = &misuses[trial->misuse];
 	char expression[512];
 	snprintf(expression, sizeof expression,
-		 "^allot: %s.*0x[0-9a-f]+.* \\(strategy (%s|mapping)\\)$", misuse->kind,
-		 strategy_names[trial->strategy]);
+		 "^allot: %s.*0x[0-9a-f]+.* \\((strategy (%s|mapping)|front end)\\)$",
+		 misuse->kind, strategy_names[trial->strategy]);
 	cr_expect(text_matches(line, expression), "%s, %s: '%s' is not like '%s'", misuse->program,
 		  conf, line, expression);
 	if (misuse->has_block)
@@ -200,8 +200,8 @@ ParameterizedTest(struct trial *trial, misuse, a_logged_mistake_does_no_harm,
 	for (char *line = strtok(outcome.errors, "\n"); line != NULL; line = strtok(NULL, "\n")) {
 		if (is_first)
 			expect_fault_line(line, trial, conf);
-		cr_expect(text_matches(line, "^allot: .* \\(strategy [a-z]+\\)$"), "%s, %s: '%s'",
-			  program, conf, line);
+		cr_expect(text_matches(line, "^allot: .* \\((strategy [a-z]+|front end)\\)$"),
+			  "%s, %s: '%s'", program, conf, line);
 		is_first = false;
 	}
 	outcome_finish(&outcome);

@@ -31,7 +31,8 @@ const char *const source_names[SOURCE_COUNT] = {"mmap", "sbrk"};
 
 const char *heap_strategy(size_t heap)
 {
-	return strategy_names[heap / SOURCE_COUNT];
+	return strategy_names[heap < BARE_HEAP_COUNT ? heap / SOURCE_COUNT :
+						       heap - BARE_HEAP_COUNT];
 }
 
 const char *heap_source(size_t heap)
@@ -42,8 +43,9 @@ const char *heap_source(size_t heap)
 const char *heap_conf(size_t heap, const char *more)
 {
 	static char text[256];
-	snprintf(text, sizeof text, "strategy:%s,source:%s%s%s", heap_strategy(heap),
-		 heap_source(heap), more == NULL ? "" : ",", more == NULL ? "" : more);
+	snprintf(text, sizeof text, "strategy:%s,source:%s,front:%s%s%s", heap_strategy(heap),
+		 heap_source(heap), heap < BARE_HEAP_COUNT ? "off" : "on",
+		 more == NULL ? "" : ",", more == NULL ? "" : more);
 	return text;
 }
 

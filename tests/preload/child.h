@@ -16,8 +16,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The heap configurations most programs run under: every strategy on every source of pages. */
-enum { STRATEGY_COUNT = 5, SOURCE_COUNT = 2, HEAP_COUNT = STRATEGY_COUNT * SOURCE_COUNT };
+/*
+ * The heap configurations most programs run under: every strategy on every source of pages without
+ * the front end, then every strategy under it, the sources by turns.
+ */
+enum {
+	STRATEGY_COUNT = 5,
+	SOURCE_COUNT = 2,
+	BARE_HEAP_COUNT = STRATEGY_COUNT * SOURCE_COUNT,
+	HEAP_COUNT = BARE_HEAP_COUNT + STRATEGY_COUNT,
+};
 
 extern const char *const strategy_names[STRATEGY_COUNT];
 extern const char *const source_names[SOURCE_COUNT];
@@ -26,7 +34,7 @@ extern const char *const source_names[SOURCE_COUNT];
 const char *heap_strategy(size_t heap);
 const char *heap_source(size_t heap);
 
-/* "strategy:S,source:X" and, if `more` is not NULL, ",more". Lives until the next call. */
+/* "strategy:S,source:X,front:F" and, if `more` is not NULL, ",more". Lives until the next call. */
 const char *heap_conf(size_t heap, const char *more);
 
 /* What to run and how. Zero fields mean no. */

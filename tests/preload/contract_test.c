@@ -19,17 +19,6 @@ static void expect_contract_holds(const char *conf)
 		expect_claims_hold((const char *[]){programs[i], NULL}, conf);
 }
 
-ParameterizedTestParameters(contract, rules_hold_without_the_front)
-{
-	return every_heap();
-}
-
-ParameterizedTest(size_t *heap, contract, rules_hold_without_the_front,
-		  .timeout = 2 * TEST_TIMEOUT_S)
-{
-	expect_contract_holds(heap_conf(*heap, "front:off"));
-}
-
 Test(contract, rules_hold_with_deferred_coalescing, .timeout = 4 * TEST_TIMEOUT_S)
 {
 	expect_contract_holds("strategy:implicit,front:off,coalesce:deferred");

@@ -17,18 +17,6 @@ ParameterizedTest(size_t *heap, brk, program_and_heap_share_the_break, .timeout 
 			   heap_conf(*heap, NULL));
 }
 
-ParameterizedTestParameters(brk, they_share_it_without_the_front_too)
-{
-	return every_heap();
-}
-
-ParameterizedTest(size_t *heap, brk, they_share_it_without_the_front_too,
-		  .timeout = TEST_TIMEOUT_S)
-{
-	expect_claims_hold((const char *[]){"brk", heap_source(*heap), NULL},
-			   heap_conf(*heap, "front:off"));
-}
-
 EVERY_HEAP(limits, heap_lives_in_64_mib_of_addresses, "limits", "address_space")
 EVERY_HEAP(limits, threads_live_in_64_mib_of_addresses, "limits", "threads")
 EVERY_HEAP(limits, heap_lives_in_32_mib_of_data, "limits", "data")

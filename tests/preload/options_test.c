@@ -22,7 +22,7 @@ static const struct wrong_word wrong_words[] = {
 	{"strategy:bud", "bud", "buddy"},
 	{"source:mapp", "mapp", "mmap"},
 	{"source:sbkr", "sbkr", "sbrk"},
-	{"front:maybe", "maybe", "off"},
+	{"front:maybe", "maybe", "on|off"},
 	{"fit:frist", "frist", "first"},
 	{"order:adress", "adress", "address"},
 	{"coalesce:defered", "defered", "deferred"},

@@ -14,10 +14,12 @@ struct criterion_test_params every_heap(void)
 
 struct criterion_test_params every_strategy(void)
 {
-	static size_t heaps[STRATEGY_COUNT];
-	for (size_t i = 0; i < STRATEGY_COUNT; i++)
+	static size_t heaps[2 * STRATEGY_COUNT];
+	for (size_t i = 0; i < STRATEGY_COUNT; i++) {
 		heaps[i] = i * SOURCE_COUNT + i % SOURCE_COUNT;
-	return cr_make_param_array(size_t, heaps, STRATEGY_COUNT);
+		heaps[STRATEGY_COUNT + i] = BARE_HEAP_COUNT + i;
+	}
+	return cr_make_param_array(size_t, heaps, 2 * STRATEGY_COUNT);
 }
 
 struct outcome run_preloaded(const char *const *words, const char *conf)

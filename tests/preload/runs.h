@@ -22,7 +22,10 @@ enum {
 /* Every heap, as the parameter of a test: size_t, 0 to HEAP_COUNT - 1. */
 struct criterion_test_params every_heap(void);
 
-/* Each strategy once, the sources by turns: where the heap matters less than the time. */
+/*
+ * Each strategy with the front end and without, the sources by turns: where the heap matters less
+ * than the time.
+ */
 struct criterion_test_params every_strategy(void);
 
 /* Run a program under the library; the first word is its name, the others are its arguments. */

@@ -21,6 +21,7 @@ enum {
 	ARGUMENTS_MAX = 24,
 	SMALL_OPERATIONS = 25000,
 	BIG_OPERATIONS = SUPPORT_IS_SANITIZED ? 100000 : 250000,
+	FULL_OPERATIONS = SUPPORT_IS_SANITIZED ? 40000 : 100000, /* of a buffer that is full */
 	LONG_SMALL_OPERATIONS = 200000,
 	LONG_BIG_OPERATIONS = 10000000,
 	TIMEOUT_S = 120,
@@ -115,4 +116,5 @@ EVERY_CHOICE(sbrk, big_heap_stays_right, "sbrk", "big", NULL, big_operations())
 
 EVERY_CHOICE(buffer, small_heap_is_right_after_every_operation, "buffer", "small", NULL,
 	     small_operations())
-EVERY_CHOICE(buffer, big_heap_stays_right, "buffer", "big", NULL, big_operations())
+EVERY_CHOICE(buffer, big_heap_stays_right, "buffer", "big", NULL,
+	     is_long_run() ? LONG_BIG_OPERATIONS : FULL_OPERATIONS)

@@ -19,7 +19,7 @@ enum { SOME_TIME_US = 20000, MANY = 3 * PENDING_SLOTS };
 
 static struct heap heap;
 static struct arena *first;
-static struct arena *current;
+static struct heap_caller caller = {NULL, &thread_heap_none};
 static size_t reports;
 
 static void count_report(const struct heap_fault *fault, void *context)
@@ -46,7 +46,7 @@ static void begin_with(size_t arena_count_max)
 	memset(&heap, 0, sizeof(heap));
 	reports = 0;
 	cr_assert(heap_init(&heap, &config, first));
-	current = first;
+	caller.arena = first;
 	/* Other threads there are, even if not just now: no lock is taken the short way. */
 	__libc_single_threaded = false;
 }
@@ -73,7 +73,7 @@ static void end(void)
 
 static void *allocate(size_t bytes)
 {
-	void *p = heap_allocate_slow(&heap, &current, bytes, ALIGN_BYTES, false);
+	void *p = heap_allocate_slow(&heap, &caller, bytes, ALIGN_BYTES, false);
 	cr_assert_not_null(p);
 	memset(p, 1, bytes);
 	return p;
@@ -81,7 +81,7 @@ static void *allocate(size_t bytes)
 
 static void release(void *p)
 {
-	heap_free_slow(&heap, p, "free");
+	heap_free_slow(&heap, &caller, p, "free");
 }
 
 static struct arena *arena_of(const void *p)
@@ -148,7 +148,7 @@ ARENA_TEST(a_handler_inside_the_arena_can_resize)
 	char *p = allocate(100);
 	memset(p, 7, 100);
 	lock_take(&first->lock, thread_self(), false);
-	char *moved = heap_resize(&heap, &current, p, 200);
+	char *moved = heap_resize(&heap, &caller, p, 200);
 	cr_assert_not_null(moved);
 	cr_assert_eq(moved[0] | moved[99], 7);
 	lock_give(&first->lock, false);
@@ -165,7 +165,7 @@ ARENA_TEST(a_busy_arena_makes_a_second_one)
 	cr_assert_not_null(second);
 	cr_assert_neq(second, first);
 	cr_assert_eq(heap.arena_count, 2);
-	cr_assert_eq(current, second, "and its maker stays there");
+	cr_assert_eq(caller.arena, second, "and its maker stays there");
 	first->lock.word = 0;
 	void *q = allocate(100);
 	cr_assert_eq(arena_of(q), second);
@@ -177,7 +177,7 @@ ARENA_TEST(a_second_one_that_is_free_is_used)
 {
 	first->lock.word = somebody();
 	allocate(100);
-	current = first;
+	caller.arena = first;
 	allocate(100);
 	cr_assert_eq(heap.arena_count, 2);
 	first->lock.word = 0;
@@ -220,11 +220,11 @@ ARENA_TEST(a_full_arena_falls_back_on_what_others_have)
 {
 	first->lock.word = somebody();
 	void *p = allocate(100);
-	struct arena *second = current;
+	struct arena *second = caller.arena;
 	first->lock.word = 0;
 	release(p);
 	/* No more pages for anybody; the second arena has some left. */
-	current = first;
+	caller.arena = first;
 	kernel_faults.counted = 0;
 	kernel_faults.fail_at = 1;
 	kernel_faults.from_then_on = true;

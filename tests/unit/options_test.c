@@ -279,6 +279,7 @@ Test(options, a_heap_takes_heap_options_only)
 		const char *value = table[i].type == ALLOT_OPTION_SIZE	? "1m" :
 				    table[i].type == ALLOT_OPTION_COUNT ? "2" :
 				    table[i].type == ALLOT_OPTION_TEXT	? "x" :
+				    strcmp(table[i].key, "front") == 0	? "off" :
 									  NULL;
 		if (value != NULL)
 			snprintf(conf, sizeof(conf), "%s:%s", table[i].key, value);
@@ -294,6 +295,14 @@ Test(options, a_heap_takes_heap_options_only)
 		}
 		allot_heap_destroy(heap);
 	}
+}
+
+Test(options, a_heap_has_no_front_end)
+{
+	char why[MESSAGE_BYTES] = "";
+	cr_assert_null(allot_heap_create("front:on", why, sizeof(why)));
+	cr_expect_eq(errno, EINVAL);
+	cr_expect_not_null(strstr(why, "front"), "%s", why);
 }
 
 Test(options, a_heap_with_a_wrong_word_is_not_made)

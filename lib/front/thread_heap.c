@@ -1,0 +1,807 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The long ways of small objects. See thread_heap.h, and slab.h for the rules of ownership.
+ *
+ * Lists of slabs are linked by their numbers in the table; 0 ends them, for the first unit of the
+ * range holds a region's beginning and can be no slab.
+ */
+#include "front/thread_heap.h"
+
+#include <string.h>
+
+#include "front/heap.h"
+#include "pages/own_memory.h"
+
+enum {
+	SPARES_MAX = 4,
+	CARVE_BYTES = 4096, /* objects are carved to the end of a page */
+	WAKE_SHARE = 4,     /* a full slab is used again when this part of it is free, */
+	WAKE_OBJECTS_MAX = 32, /* or so many objects */
+	ENDLESS = INT32_MAX,
+	THREAD_HEAP_STRIDE = 2048,
+	THREAD_HEAPS_MIN = 1 << 10,
+	THREAD_HEAPS_MAX = 1 << 14,
+};
+
+/* Address space of the range, and how little of it is still of use. */
+static const size_t range_bytes_max = (size_t)64 << 30;
+static const size_t range_bytes_min = (size_t)1 << 20;
+enum { RANGE_ALIGN_BYTES = 4 << 20 };
+
+static_assert(sizeof(struct thread_heap) <= THREAD_HEAP_STRIDE, "a thread heap fits its place");
+
+struct thread_heap thread_heap_none;
+
+/* ---- what is shared ---- */
+
+static size_t table_bytes(const struct front *front)
+{
+	return front->slab_count * sizeof(struct slab);
+}
+
+bool front_init(struct front *front, bool is_break, uint64_t key, bool is_watched,
+		bool keeps_slacks, const _Atomic unsigned *freeze_count)
+{
+	bool has_range = is_break ? range_init_break(&front->range, range_bytes_max,
+						     RANGE_ALIGN_BYTES) :
+				    range_init(&front->range, range_bytes_max, range_bytes_min,
+					       RANGE_ALIGN_BYTES);
+	if (!has_range)
+		return false;
+	front->slab_count = front->range.bytes >> SLAB_SHIFT;
+	front->thread_heaps_max = (uint32_t)size_max(
+		THREAD_HEAPS_MIN, size_min(THREAD_HEAPS_MAX, front->slab_count));
+	front->slabs = own_memory_create_sparse(table_bytes(front));
+	front->thread_heaps = own_memory_create_sparse((front->thread_heaps_max + 1) *
+						       (size_t)THREAD_HEAP_STRIDE);
+	if (keeps_slacks)
+		front->slacks = own_memory_create_sparse(front->range.bytes / SMALL_STEP_BYTES);
+	front->key = key | 1;
+	front->is_watched = is_watched;
+	front->freeze_count = freeze_count;
+	front->is_on = front->slabs != NULL && front->thread_heaps != NULL &&
+		       (!keeps_slacks || front->slacks != NULL);
+	if (!front->is_on)
+		front_finish(front);
+	return front->is_on;
+}
+
+void front_finish(struct front *front)
+{
+	if (front->slabs != NULL)
+		own_memory_destroy(front->slabs, table_bytes(front));
+	if (front->thread_heaps != NULL)
+		own_memory_destroy(front->thread_heaps, (front->thread_heaps_max + 1) *
+							(size_t)THREAD_HEAP_STRIDE);
+	if (front->slacks != NULL)
+		own_memory_destroy(front->slacks, front->range.bytes / SMALL_STEP_BYTES);
+	range_finish(&front->range);
+	*front = (struct front){0};
+}
+
+static struct thread_heap *thread_heap_numbered(const struct front *front, uint32_t number)
+{
+	return (struct thread_heap *)(void *)(front->thread_heaps +
+					      number * (size_t)THREAD_HEAP_STRIDE);
+}
+
+/* False when a fork holds the lock, or begins to: nobody waits for that. */
+static bool front_lock(struct front *front)
+{
+	uintptr_t self = thread_self();
+	return likely(lock_try(&front->lock, self, thread_is_alone())) ||
+	       (!lock_is_mine(&front->lock, self) &&
+		lock_wait(&front->lock, self, front->freeze_count));
+}
+
+static void front_unlock(struct front *front)
+{
+	lock_give(&front->lock, thread_is_alone());
+}
+
+static struct slab *slab_numbered(const struct front *front, uint32_t number)
+{
+	return &front->slabs[number];
+}
+
+static uint32_t number_of(const struct front *front, const struct slab *slab)
+{
+	return (uint32_t)(slab - front->slabs);
+}
+
+static void slab_set_state(struct slab *slab, enum slab_state state)
+{
+	__atomic_store_n(&slab->state, (uint8_t)state, __ATOMIC_RELAXED);
+}
+
+/* ---- lists of slabs ---- */
+
+static void list_push(const struct front *front, uint32_t *head, struct slab *slab)
+{
+	uint32_t number = number_of(front, slab);
+	slab->own.next = *head;
+	slab->previous = 0;
+	if (*head != 0)
+		slab_numbered(front, *head)->previous = number;
+	*head = number;
+}
+
+static void list_remove(const struct front *front, uint32_t *head, struct slab *slab)
+{
+	if (slab->previous != 0)
+		slab_numbered(front, slab->previous)->own.next = slab->own.next;
+	else
+		*head = slab->own.next;
+	if (slab->own.next != 0)
+		slab_numbered(front, slab->own.next)->previous = slab->previous;
+}
+
+static struct slab *list_pop(const struct front *front, uint32_t *head)
+{
+	struct slab *slab = slab_numbered(front, *head);
+	if (*head == 0)
+		return NULL;
+	list_remove(front, head, slab);
+	return slab;
+}
+
+/* ---- being inside ---- */
+
+/* False: a handler has interrupted who is inside; nothing of the thread heap may be touched. */
+static bool long_way_begin(struct thread_heap *own)
+{
+	if (own->is_busy)
+		return false;
+	thread_heap_enter(own);
+	return true;
+}
+
+static void long_way_end(struct thread_heap *own)
+{
+	thread_heap_leave(own);
+}
+
+/* ---- slabs from the strategy, and back ---- */
+
+static struct slab *slab_create(struct thread_heap *own)
+{
+	struct front *front = &own->heap->front;
+	struct slab *slab = list_pop(front, &own->spare);
+	if (slab != NULL) {
+		own->spare_count--;
+		return slab;
+	}
+	void *block = heap_block_create(own->heap, &own->arena, SLAB_USABLE_BYTES, SLAB_BYTES);
+	if (block == NULL)
+		return NULL;
+	uintptr_t offset = (uintptr_t)block - front->range.base;
+	if (offset >= front->range.bytes) {
+		/* The range is used up: from here on small requests go to the strategy. */
+		heap_block_destroy(own->heap, block);
+		return NULL;
+	}
+	return &front->slabs[offset >> SLAB_SHIFT];
+}
+
+static void slab_destroy(struct heap *heap, struct slab *slab)
+{
+	void *block = (void *)front_slab_base(&heap->front, slab);
+	slab_set_state(slab, SLAB_NONE);
+	heap_block_destroy(heap, block);
+}
+
+/* A slab without live objects, on no list. A spare one keeps its objects for its class. */
+static void slab_release(struct thread_heap *own, struct slab *slab)
+{
+	atomic_store_explicit(&slab->owner, NULL, memory_order_relaxed);
+	atomic_store_explicit(&slab->remote, 0, memory_order_relaxed);
+	if (own->spare_count < SPARES_MAX) {
+		slab_set_state(slab, SLAB_SPARE);
+		own->spare_count++;
+		list_push(&own->heap->front, &own->spare, slab);
+	} else {
+		slab_destroy(own->heap, slab);
+	}
+}
+
+/* ---- states of an owned slab ---- */
+
+static uint32_t wake_count(unsigned class)
+{
+	return (uint32_t)size_min(slab_capacity(class) / WAKE_SHARE, WAKE_OBJECTS_MAX);
+}
+
+static uint32_t carved_count(const struct slab *slab)
+{
+	return (uint32_t)(slab_carved_bytes(slab) / class_bytes(slab->class));
+}
+
+/* All objects are live. */
+static void slab_set_full(struct slab *slab)
+{
+	slab->own.head = NULL;
+	slab->own.count = (int32_t)wake_count(slab->class);
+	slab->bin = &slab->own;
+	slab_set_state(slab, SLAB_RESTING);
+}
+
+/* Among the available ones, `live` objects in use; released when there are none. */
+static void slab_offer(struct thread_heap *own, struct slab *slab, uint32_t live)
+{
+	if (live == 0) {
+		slab_release(own, slab);
+		return;
+	}
+	slab->own.count = (int32_t)live;
+	slab->bin = &slab->own;
+	slab_set_state(slab, SLAB_AVAILABLE);
+	list_push(&own->heap->front, &own->available[slab->class], slab);
+}
+
+static void slab_make_current(struct thread_heap *own, struct slab *slab)
+{
+	struct bin *bin = &own->bins[slab->class];
+	own->current[slab->class] = number_of(&own->heap->front, slab);
+	slab_set_state(slab, SLAB_CURRENT);
+	bin->count = ENDLESS;
+	bin->head = slab->own.head;
+	slab->own.head = NULL;
+	slab->bin = bin;
+}
+
+/* `count` objects of a slab that is not current were freed: into the next state if it is time. */
+static void slab_count_frees(struct thread_heap *own, struct slab *slab, uint32_t count)
+{
+	const struct front *front = &own->heap->front;
+	slab->own.count -= (int32_t)count;
+	if (slab->own.count > 0)
+		return;
+	if (slab->state == SLAB_RESTING) {
+		uint32_t freed = (uint32_t)((int32_t)wake_count(slab->class) - slab->own.count);
+		list_remove(front, &own->resting, slab);
+		slab_offer(own, slab, carved_count(slab) - freed);
+	} else {
+		list_remove(front, &own->available[slab->class], slab);
+		slab_release(own, slab);
+	}
+}
+
+ALLOT_COLD void thread_heap_event(struct thread_heap *own, struct slab *slab)
+{
+	if (slab->state == SLAB_CURRENT) {
+		slab->bin->count = ENDLESS;
+		return;
+	}
+	slab_count_frees(own, slab, 0);
+}
+
+/* A chain of free objects comes home to its slab. */
+static void slab_take_home(struct thread_heap *own, struct slab *slab, struct object *head,
+			   struct object *tail, uint32_t count)
+{
+	struct bin *bin = slab->bin;
+	tail->next = bin->head;
+	bin->head = head;
+	if (slab->state != SLAB_CURRENT)
+		slab_count_frees(own, slab, count);
+}
+
+/* ---- remote frees ---- */
+
+/* Take home what others freed in our slabs. */
+static void dirty_drain(struct thread_heap *own)
+{
+	struct front *front = &own->heap->front;
+	uint32_t number = 0;
+	if (atomic_load_explicit(&own->dirty, memory_order_relaxed) != 0)
+		number = atomic_exchange_explicit(&own->dirty, 0, memory_order_acquire);
+	while (number != 0) {
+		struct slab *slab = slab_numbered(front, number);
+		/* Before QUEUED is cleared: after it somebody else may push the slab. */
+		number = slab->dirty_next;
+		uint64_t remote = atomic_exchange_explicit(
+			&slab->remote, remote_of_home(own->number), memory_order_acq_rel);
+		struct object *head = remote_head(remote, front_slab_base(front, slab));
+		struct object *tail = head;
+		while (tail->next != NULL)
+			tail = tail->next;
+		slab_take_home(own, slab, head, tail, remote_count(remote));
+	}
+}
+
+static void dirty_push(struct thread_heap *owner, struct slab *slab, uint32_t number)
+{
+	uint32_t head = atomic_load_explicit(&owner->dirty, memory_order_relaxed);
+	do {
+		slab->dirty_next = head;
+	} while (!atomic_compare_exchange_weak_explicit(&owner->dirty, &head, number,
+							memory_order_release,
+							memory_order_relaxed));
+}
+
+enum claim { CLAIMED, CLAIM_LOST, CLAIM_FORBIDDEN };
+
+/*
+ * Become the owner of a detached slab, which `remote` says it is. Lost: somebody else did.
+ * Forbidden: just now, by a fork.
+ */
+static enum claim slab_claim(struct thread_heap *own, struct slab *slab, uint64_t remote)
+{
+	struct front *front = &own->heap->front;
+	uint64_t home = remote_of_home(own->number);
+	if (remote & REMOTE_LISTED) {
+		if (!front_lock(front))
+			return CLAIM_FORBIDDEN;
+		bool is_listed = atomic_load_explicit(&slab->remote, memory_order_acquire) ==
+				 (REMOTE_DETACHED | REMOTE_LISTED);
+		if (is_listed) {
+			list_remove(front, &front->listed[slab->class], slab);
+			atomic_fetch_sub_explicit(&front->listed_counts[slab->class], 1,
+						  memory_order_relaxed);
+			atomic_store_explicit(&slab->remote, home, memory_order_relaxed);
+		}
+		front_unlock(front);
+		if (!is_listed)
+			return CLAIM_LOST;
+		atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+		slab_offer(own, slab, (uint32_t)slab->own.count);
+		return CLAIMED;
+	}
+	if (!atomic_compare_exchange_strong_explicit(&slab->remote, &remote, home,
+						     memory_order_acquire, memory_order_relaxed))
+		return CLAIM_LOST;
+	atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+	slab_set_full(slab);
+	list_push(front, &own->resting, slab);
+	return CLAIMED;
+}
+
+/* Leave objects that cannot be freed just now to the next one inside. */
+static void pending_put(struct object *_Atomic *pending, struct object *head, struct object *tail)
+{
+	struct object *first = atomic_load(pending);
+	do {
+		tail->next = first;
+	} while (!atomic_compare_exchange_weak(pending, &first, head));
+}
+
+/* Hand a chain over to whoever owns its slab; that may turn out to be us, by a claim. */
+static void chain_publish(struct thread_heap *own, struct slab *slab, struct object *head,
+			  struct object *tail, uint32_t count)
+{
+	struct front *front = &own->heap->front;
+	uintptr_t base = front_slab_base(front, slab);
+	uint64_t remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
+	uint64_t with;
+	do {
+		while (remote & REMOTE_DETACHED) {
+			enum claim claim = slab_claim(own, slab, remote);
+			if (claim == CLAIMED)
+				slab_take_home(own, slab, head, tail, count);
+			if (claim == CLAIM_FORBIDDEN)
+				pending_put(&own->pending, head, tail);
+			if (claim != CLAIM_LOST)
+				return;
+			remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
+		}
+		tail->next = remote_head(remote, base);
+		with = remote_with(remote, head, remote_count(remote) + count, base);
+	} while (!atomic_compare_exchange_weak_explicit(&slab->remote, &remote, with,
+							memory_order_acq_rel,
+							memory_order_relaxed));
+	if (!(remote & REMOTE_QUEUED))
+		dirty_push(thread_heap_numbered(front, remote_home(remote)), slab,
+			   number_of(front, slab));
+}
+
+static void outbox_flush(struct thread_heap *own, struct outbox *box)
+{
+	struct slab *slab = box->slab;
+	if (slab == NULL)
+		return;
+	box->slab = NULL;
+	chain_publish(own, slab, box->head, box->tail, box->count);
+}
+
+static void outboxes_flush(struct thread_heap *own)
+{
+	for (size_t i = 0; i < OUTBOXES; i++)
+		outbox_flush(own, &own->outboxes[i]);
+}
+
+/* Put an object of another thread's slab into the outbox for it. */
+static void outbox_put(struct thread_heap *own, struct slab *slab, struct object *object)
+{
+	struct outbox *box =
+		&own->outboxes[number_of(&own->heap->front, slab) % OUTBOXES];
+	if (box->slab != slab) {
+		outbox_flush(own, box);
+		*box = (struct outbox){.slab = slab, .tail = object};
+	}
+	object->next = box->head;
+	box->head = object;
+	if (++box->count == OUTBOX_OBJECTS_MAX)
+		outbox_flush(own, box);
+}
+
+/* ---- free ---- */
+
+bool slab_object_is_live(const struct front *front, const struct slab *slab, const void *p)
+{
+	uint32_t offset = (uint32_t)((uintptr_t)p - front_slab_base(front, slab));
+	return slab_has_object_at(slab, offset) && ((const struct object *)p)->key != front->key;
+}
+
+void slab_report(struct heap *heap, const struct slab *slab, const void *p, const char *call)
+{
+	const struct front *front = &heap->front;
+	uintptr_t base = front_slab_base(front, slab);
+	uint32_t offset = (uint32_t)((uintptr_t)p - base);
+	size_t bytes = class_bytes(slab->class);
+	uintptr_t block = (uintptr_t)p - offset % bytes;
+	struct heap_fault report = {.call = call};
+	if (offset % ALIGN_BYTES != 0)
+		report.fault = (struct fault){FAULT_MISALIGNED, (uintptr_t)p, block, bytes};
+	else if (slab_has_object_at(slab, offset) || offset % bytes == 0)
+		report.fault = (struct fault){FAULT_DOUBLE_FREE, (uintptr_t)p, block, bytes};
+	else
+		report.fault = (struct fault){FAULT_INTERIOR, (uintptr_t)p, block, bytes};
+	heap->config.report(&report, heap->config.report_context);
+}
+
+/* Free an object that is marked as free, in a long way. */
+static void object_free(struct thread_heap *own, struct slab *slab, struct object *object)
+{
+	uint64_t remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
+	if (atomic_load_explicit(&slab->owner, memory_order_relaxed) == own)
+		slab_take_home(own, slab, object, object, 1);
+	else if (remote & REMOTE_DETACHED)
+		chain_publish(own, slab, object, object, 1);
+	else
+		outbox_put(own, slab, object);
+}
+
+static void pending_free(struct thread_heap *own, struct object *_Atomic *pending)
+{
+	struct object *object = NULL;
+	if (atomic_load_explicit(pending, memory_order_relaxed) != NULL)
+		object = atomic_exchange(pending, NULL);
+	while (object != NULL) {
+		struct object *next = object->next;
+		object_free(own, front_slab(&own->heap->front, object), object);
+		object = next;
+	}
+}
+
+bool thread_heap_free(struct thread_heap *own, struct heap *heap, struct slab *slab, void *p,
+		      const char *call)
+{
+	struct object *object = p;
+	if (!slab_object_is_live(&heap->front, slab, p)) {
+		slab_report(heap, slab, p, call);
+		return false;
+	}
+	object->key = heap->front.key;
+	if (own == &thread_heap_none || !long_way_begin(own)) {
+		pending_put(own == &thread_heap_none ? &heap->front.pending : &own->pending,
+			    object, object);
+		return true;
+	}
+	object_free(own, slab, object);
+	long_way_end(own);
+	return true;
+}
+
+/* ---- allocate ---- */
+
+/* Make further objects, to the end of the page where the last one ended. */
+static bool slab_carve(struct thread_heap *own, struct slab *slab)
+{
+	struct front *front = &own->heap->front;
+	size_t bytes = class_bytes(slab->class);
+	uint32_t end = slab_capacity(slab->class) * (uint32_t)bytes;
+	uint32_t begin = slab_carved_bytes(slab);
+	if (begin >= end)
+		return false;
+	uint32_t count = (uint32_t)((align_up(begin + bytes, CARVE_BYTES) - begin) / bytes);
+	uint32_t stop = (uint32_t)size_min(begin + count * bytes, end);
+	uintptr_t base = front_slab_base(front, slab);
+	struct object *next = NULL;
+	for (uint32_t at = stop; at > begin;) {
+		at -= (uint32_t)bytes;
+		struct object *object = (struct object *)(base + at);
+		*object = (struct object){next, front->key};
+		next = object;
+	}
+	slab_set_carved_bytes(slab, stop);
+	slab->bin->head = next;
+	return true;
+}
+
+/* All objects of the current slab are in use: leave it to whoever frees the first of them. */
+static void slab_detach(struct thread_heap *own, struct slab *slab)
+{
+	uint64_t home = remote_of_home(own->number);
+	slab_set_full(slab);
+	atomic_store_explicit(&slab->owner, NULL, memory_order_relaxed);
+	if (atomic_compare_exchange_strong_explicit(&slab->remote, &home, REMOTE_DETACHED,
+						    memory_order_release, memory_order_relaxed))
+		return;
+	/* Others were faster and will queue it. */
+	atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+	list_push(&own->heap->front, &own->resting, slab);
+}
+
+/* A slab of this class that a thread left when it ended. */
+static struct slab *slab_adopt(struct thread_heap *own, unsigned class)
+{
+	struct front *front = &own->heap->front;
+	_Atomic uint32_t *count = &front->listed_counts[class];
+	if (atomic_load_explicit(count, memory_order_relaxed) == 0 || !front_lock(front))
+		return NULL;
+	struct slab *slab = list_pop(front, &front->listed[class]);
+	if (slab != NULL) {
+		atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+		atomic_store_explicit(&slab->remote, remote_of_home(own->number),
+				      memory_order_relaxed);
+	}
+	front_unlock(front);
+	if (slab != NULL)
+		atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+	return slab;
+}
+
+static struct slab *slab_begin(struct thread_heap *own, unsigned class)
+{
+	struct slab *slab = slab_create(own);
+	if (slab == NULL)
+		return NULL;
+	if (slab->state != SLAB_SPARE || slab->class != class) {
+		slab->class = (uint8_t)class;
+		slab->magic = slab_magic(class_bytes(class));
+		slab_set_carved_bytes(slab, 0);
+		slab->own.head = NULL;
+	}
+	atomic_store_explicit(&slab->remote, remote_of_home(own->number), memory_order_relaxed);
+	atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+	return slab;
+}
+
+/* Fill the empty bin of a class. */
+static bool bin_fill(struct thread_heap *own, unsigned class)
+{
+	struct front *front = &own->heap->front;
+	struct bin *bin = &own->bins[class];
+	pending_free(own, &own->pending);
+	pending_free(own, &front->pending);
+	outboxes_flush(own);
+	dirty_drain(own);
+	while (bin->head == NULL) {
+		struct slab *slab = NULL;
+		if (own->current[class] != 0) {
+			slab = slab_numbered(front, own->current[class]);
+			if (slab_carve(own, slab))
+				return true;
+			own->current[class] = 0;
+			slab_detach(own, slab);
+		}
+		slab = list_pop(front, &own->available[class]);
+		if (slab == NULL)
+			slab = slab_adopt(own, class);
+		if (slab == NULL)
+			slab = slab_begin(own, class);
+		if (slab == NULL)
+			return false;
+		slab_make_current(own, slab);
+	}
+	return true;
+}
+
+void *thread_heap_allocate(struct thread_heap *own, size_t bytes)
+{
+	unsigned class = class_for(bytes);
+	struct bin *bin = &own->bins[class];
+	struct object *object = NULL;
+	if (!long_way_begin(own))
+		return NULL;
+	if (bin->head != NULL || bin_fill(own, class)) {
+		object = bin->head;
+		bin->head = object->next;
+		object->key = 0;
+	}
+	long_way_end(own);
+	return object;
+}
+
+/* ---- check ---- */
+
+/* The list of a slab nobody touches holds free objects of it, as many as it says. */
+static bool slab_list_check(const struct front *front, const struct slab *slab)
+{
+	uint32_t capacity = slab_capacity(slab->class);
+	uint32_t count = 0;
+	for (const struct object *object = slab->own.head; object != NULL; object = object->next) {
+		if (front_slab(front, object) != slab || object->key != front->key ||
+		    ++count > capacity)
+			return false;
+	}
+	return slab->state != SLAB_AVAILABLE ||
+	       carved_count(slab) - count == (uint32_t)slab->own.count;
+}
+
+static bool slab_check(const struct front *front, const struct slab *slab)
+{
+	if (slab->class >= SMALL_CLASSES)
+		return false;
+	size_t bytes = class_bytes(slab->class);
+	return slab->magic == slab_magic(bytes) && slab_carved_bytes(slab) % bytes == 0 &&
+	       slab_carved_bytes(slab) <= slab_capacity(slab->class) * bytes &&
+	       (!thread_is_alone() || slab_list_check(front, slab));
+}
+
+bool front_check(const struct front *front, struct text *message)
+{
+	size_t taken_bytes = atomic_load(&front->range.taken_bytes);
+	if (!front->is_on)
+		return true;
+	for (size_t i = 0; i < taken_bytes >> SLAB_SHIFT; i++) {
+		const struct slab *slab = &front->slabs[i];
+		if (slab->state == SLAB_NONE || slab_check(front, slab))
+			continue;
+		text_format(message, "broken slab at %p", (void *)front_slab_base(front, slab));
+		return false;
+	}
+	return true;
+}
+
+/* ---- life ---- */
+
+static void thread_heap_init(struct thread_heap *own, struct heap *heap, uint32_t number)
+{
+	const struct front *front = &heap->front;
+	own->heap = heap;
+	own->number = number;
+	own->base = front->range.base;
+	own->slabs = front->slabs;
+	own->key = front->key;
+	for (size_t step = 0; step < SMALL_STEPS; step++)
+		own->bin_offsets[step] =
+			(uint16_t)(class_for(step * SMALL_STEP_BYTES) * sizeof(struct bin));
+}
+
+struct thread_heap *thread_heap_begin(struct heap *heap)
+{
+	struct front *front = &heap->front;
+	struct thread_heap *own = NULL;
+	if (!front_lock(front))
+		return NULL;
+	if (front->idle != 0) {
+		own = thread_heap_numbered(front, front->idle);
+		front->idle = own->next_idle;
+	} else if (front->made < front->thread_heaps_max) {
+		own = thread_heap_numbered(front, ++front->made);
+		thread_heap_init(own, heap, front->made);
+	}
+	front_unlock(front);
+	if (own != NULL && !front->is_watched)
+		own->small_bytes_end = SMALL_BYTES_MAX + 1;
+	if (own != NULL && !front->is_watched)
+		own->span = front->range.bytes;
+	return own;
+}
+
+void thread_heap_flush(struct thread_heap *own)
+{
+	struct front *front = &own->heap->front;
+	if (!long_way_begin(own))
+		return;
+	pending_free(own, &own->pending);
+	pending_free(own, &front->pending);
+	outboxes_flush(own);
+	dirty_drain(own);
+	for (struct slab *slab; (slab = list_pop(front, &own->spare)) != NULL;)
+		slab_destroy(own->heap, slab);
+	own->spare_count = 0;
+	long_way_end(own);
+}
+
+/*
+ * Leave a slab that is on no list of ours, `live` of its objects in use. False when others free
+ * in it just now: they will queue it.
+ */
+static bool slab_leave(struct thread_heap *own, struct slab *slab, uint32_t live)
+{
+	struct front *front = &own->heap->front;
+	uint64_t home = remote_of_home(own->number);
+	bool is_full = slab->own.head == NULL && carved_count(slab) == slab_capacity(slab->class);
+	uint64_t detached = REMOTE_DETACHED | (is_full ? 0 : REMOTE_LISTED);
+	slab->bin = &slab->own;
+	slab->own.count = (int32_t)live;
+	slab_set_state(slab, is_full ? SLAB_RESTING : SLAB_AVAILABLE);
+	if (!front_lock(front))
+		return false;
+	atomic_store_explicit(&slab->owner, NULL, memory_order_relaxed);
+	bool is_left = atomic_compare_exchange_strong_explicit(
+		&slab->remote, &home, detached, memory_order_release, memory_order_relaxed);
+	if (!is_left)
+		atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+	if (is_left && !is_full) {
+		list_push(front, &front->listed[slab->class], slab);
+		atomic_fetch_add_explicit(&front->listed_counts[slab->class], 1,
+					  memory_order_relaxed);
+	}
+	front_unlock(front);
+	return is_left;
+}
+
+/* Leave the current slab of a class, as an available one first. */
+static void current_leave(struct thread_heap *own, unsigned class)
+{
+	struct front *front = &own->heap->front;
+	struct bin *bin = &own->bins[class];
+	if (own->current[class] == 0)
+		return;
+	struct slab *slab = slab_numbered(front, own->current[class]);
+	uint32_t free_count = 0;
+	for (struct object *object = bin->head; object != NULL; object = object->next)
+		free_count++;
+	slab->own.head = bin->head;
+	bin->head = NULL;
+	own->current[class] = 0;
+	slab_offer(own, slab, carved_count(slab) - free_count);
+}
+
+static uint32_t live_count(const struct slab *slab)
+{
+	uint32_t free_count = 0;
+	for (struct object *object = slab->own.head; object != NULL; object = object->next)
+		free_count++;
+	return carved_count(slab) - free_count;
+}
+
+/* Leave all slabs of a list; those that cannot be left stay on it. */
+static bool list_leave(struct thread_heap *own, uint32_t *head)
+{
+	struct front *front = &own->heap->front;
+	uint32_t kept = 0;
+	for (struct slab *slab; (slab = list_pop(front, head)) != NULL;) {
+		int32_t count = slab->own.count;
+		uint8_t state = slab->state;
+		if (slab_leave(own, slab, live_count(slab)))
+			continue;
+		slab->own.count = count;
+		slab_set_state(slab, (enum slab_state)state);
+		list_push(front, &kept, slab);
+	}
+	*head = kept;
+	return kept == 0;
+}
+
+void thread_heap_end(struct thread_heap *own)
+{
+	struct front *front = &own->heap->front;
+	thread_heap_flush(own);
+	if (!long_way_begin(own))
+		return; /* a handler ends the thread; nobody will use its heap again */
+	for (unsigned class = 0; class < SMALL_CLASSES; class++)
+		current_leave(own, class);
+	for (bool is_done = false; !is_done;) {
+		dirty_drain(own);
+		is_done = list_leave(own, &own->resting);
+		for (unsigned class = 0; class < SMALL_CLASSES; class++)
+			is_done &= list_leave(own, &own->available[class]);
+		if (!is_done)
+			os_yield();
+	}
+	for (struct slab *slab; (slab = list_pop(front, &own->spare)) != NULL;)
+		slab_destroy(own->heap, slab);
+	own->spare_count = 0;
+	own->small_bytes_end = 0;
+	own->span = 0;
+	own->is_busy = false;
+	while (!front_lock(front))
+		os_yield();
+	own->next_idle = front->idle;
+	front->idle = own->number;
+	front_unlock(front);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Thread heap: the small objects of one thread, and what all thread heaps of a heap share.
+ *
+ * A request takes the first object of its class's bin; a free puts its object at the front of the
+ * list of its slab, which is the class's bin when the slab is the current one. No lock, no atomic
+ * operation, no header. Everything else happens once in many calls:
+ *
+ *   refill   the bin is empty: what others freed is taken home, the current slab is carved
+ *            further, another available one becomes current, one left by a thread that ended is
+ *            claimed, or the strategy is asked for a new one
+ *   event    a slab has enough free objects to be used again, or none is left in use
+ *   remote   an object of another thread's slab: collected by slab and handed over in chains
+ *
+ * While any of this goes on is_busy is set. A signal handler that interrupts it and finds it set
+ * gets a block of the strategy, and leaves what it frees on a stack of its own. So a handler may
+ * allocate, which POSIX does not ask for and profilers do; it costs eight instructions a pair.
+ */
+#ifndef FRONT_THREAD_HEAP_H
+#define FRONT_THREAD_HEAP_H
+
+#include "base/lock.h"
+#include "base/text.h"
+#include "front/slab.h"
+#include "pages/range.h"
+
+struct heap;
+
+enum { OUTBOXES = 8, OUTBOX_OBJECTS_MAX = 32 };
+
+/* Objects of one slab of another thread, freed and not handed over yet. */
+struct outbox {
+	struct slab *slab;
+	struct object *head;
+	struct object *tail;
+	uint32_t count;
+};
+
+struct thread_heap {
+	/* What the fast paths read; all 0 where there is none. */
+	size_t small_bytes_end; /* requests from here on are not for us */
+	uintptr_t base;         /* of the heap's range */
+	size_t span;            /* and its length */
+	struct slab *slabs;     /* an entry for each SLAB_BYTES of it */
+	uintptr_t key;
+	bool is_busy;           /* the caller is inside, or a handler that interrupted it is */
+	uint16_t bin_offsets[SMALL_STEPS + 3]; /* by bytes / 16 rounded up: its bin, from `bins` */
+	struct bin bins[SMALL_CLASSES];
+	/* What the long ways do. */
+	struct heap *heap;
+	uint32_t number;
+	uint32_t spare_count;
+	uint32_t spare;                     /* slabs without objects */
+	uint32_t resting;                   /* owned slabs with few free objects */
+	uint32_t current[SMALL_CLASSES];
+	uint32_t available[SMALL_CLASSES];
+	struct outbox outboxes[OUTBOXES];
+	_Atomic uint32_t dirty;             /* stack of slabs with remote frees, by others */
+	struct object *_Atomic pending;     /* freed by handlers that interrupted a long way */
+	uint32_t next_idle;                 /* number of the next one without a thread */
+	struct arena *arena;                /* where its slabs came from last */
+};
+
+/* A thread heap that serves nobody: every call takes the long way. */
+extern struct thread_heap thread_heap_none;
+
+/* What the thread heaps of a heap share. */
+struct front {
+	bool is_on;
+	struct range range;
+	struct slab *slabs;
+	size_t slab_count;
+	uint8_t *slacks;       /* for each 16 bytes of the range, if the books are kept */
+	uint64_t key;
+	bool is_watched;       /* no fast paths */
+	struct lock lock;      /* of the lists and of idle and made */
+	_Atomic bool is_frozen; /* a fork holds it */
+	const _Atomic unsigned *freeze_count; /* not 0: nobody waits for it */
+	uint32_t listed[SMALL_CLASSES];
+	_Atomic uint32_t listed_counts[SMALL_CLASSES]; /* read without the lock: worth a look? */
+	uint32_t idle;         /* thread heaps without a thread, 0: none */
+	uint32_t made;         /* numbers given out are 1 to this */
+	uint32_t thread_heaps_max;
+	struct object *_Atomic pending; /* freed by who could have no thread heap */
+	unsigned char *thread_heaps;
+};
+
+/*
+ * Begin: reserve a range and its table. False, and the front is off, when the address space has
+ * no room for it. `range` is where the arenas' sources must take their regions, or, if `is_break`,
+ * where the break will be.
+ */
+bool front_init(struct front *front, bool is_break, uint64_t key, bool is_watched,
+		bool keeps_slacks, const _Atomic unsigned *freeze_count);
+void front_finish(struct front *front);
+
+/* A thread heap for the calling thread, or NULL when there is no memory for one more. */
+struct thread_heap *thread_heap_begin(struct heap *heap);
+/* Its thread is done: everything is handed over. */
+void thread_heap_end(struct thread_heap *own);
+
+/* The slab an address lies in, NULL when it is in none. */
+static inline struct slab *front_slab(const struct front *front, const void *p)
+{
+	uintptr_t offset = (uintptr_t)p - front->range.base;
+	if (offset >= front->range.bytes)
+		return NULL;
+	struct slab *slab = &front->slabs[offset >> SLAB_SHIFT];
+	return __atomic_load_n(&slab->state, __ATOMIC_RELAXED) == SLAB_NONE ? NULL : slab;
+}
+
+static inline uintptr_t front_slab_base(const struct front *front, const struct slab *slab)
+{
+	return front->range.base + ((uintptr_t)(slab - front->slabs) << SLAB_SHIFT);
+}
+
+/* Bytes of an object that nobody asked for; known only if the books are kept, else 0. */
+static inline size_t slab_slack(const struct front *front, const void *p)
+{
+	if (front->slacks == NULL)
+		return 0;
+	return front->slacks[((uintptr_t)p - front->range.base) / SMALL_STEP_BYTES];
+}
+
+static inline void slab_set_slack(const struct front *front, const void *p, size_t slack_bytes)
+{
+	if (front->slacks != NULL)
+		front->slacks[((uintptr_t)p - front->range.base) / SMALL_STEP_BYTES] =
+			(uint8_t)size_min(slack_bytes, UINT8_MAX);
+}
+
+/* ---- the long ways ---- */
+
+/* `bytes` <= SMALL_BYTES_MAX. NULL: no slab can be had, or a handler interrupted a long way. */
+void *thread_heap_allocate(struct thread_heap *own, size_t bytes);
+/*
+ * Free an object of a slab, whoever owns it; `own` may be &thread_heap_none. False: a fault, which
+ * was reported.
+ */
+bool thread_heap_free(struct thread_heap *own, struct heap *heap, struct slab *slab, void *p,
+		      const char *call);
+/* Hand over everything, and give spare slabs back. */
+void thread_heap_flush(struct thread_heap *own);
+
+/* Prove what can be proved of slabs without their owners; false with a line in `message`. */
+bool front_check(const struct front *front, struct text *message);
+
+/* Report what is wrong with freeing or resizing `p`, which lies in a slab. */
+void slab_report(struct heap *heap, const struct slab *slab, const void *p, const char *call);
+
+/* Is `p` an object of `slab` that is in use? Never a fault; takes no lock. */
+bool slab_object_is_live(const struct front *front, const struct slab *slab, const void *p);
+
+/* ---- the fast paths ---- */
+
+/* Around whatever a handler must not see half done. */
+ALLOT_INLINE void thread_heap_enter(struct thread_heap *own)
+{
+	own->is_busy = true;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+ALLOT_INLINE void thread_heap_leave(struct thread_heap *own)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	own->is_busy = false;
+}
+
+/* An object, or NULL: take the long way. */
+ALLOT_INLINE void *thread_heap_try_allocate(struct thread_heap *own, size_t bytes)
+{
+	if (unlikely(bytes >= own->small_bytes_end) || unlikely(own->is_busy))
+		return NULL;
+	size_t step = (bytes + SMALL_STEP_BYTES - 1) / SMALL_STEP_BYTES;
+	struct bin *bin = (struct bin *)((char *)own->bins + own->bin_offsets[step]);
+	thread_heap_enter(own);
+	struct object *object = bin->head;
+	if (likely(object != NULL)) {
+		bin->head = object->next;
+		object->key = 0;
+	}
+	thread_heap_leave(own);
+	return object;
+}
+
+enum free_result {
+	FREE_DONE,
+	FREE_IN_SLAB,  /* thread_heap_free() must do it */
+	FREE_ELSEWHERE /* not an object of a slab */
+};
+
+/* An event of the thread heap's own slab, after a free and before it is left. */
+void thread_heap_event(struct thread_heap *own, struct slab *slab);
+
+/* Free an object of one of the thread's own slabs. */
+ALLOT_INLINE enum free_result thread_heap_try_free(struct thread_heap *own, void *p)
+{
+	uintptr_t offset = (uintptr_t)p - own->base;
+	if (unlikely(offset >= own->span))
+		return FREE_ELSEWHERE;
+	struct slab *slab = &own->slabs[offset >> SLAB_SHIFT];
+	if (unlikely(atomic_load_explicit(&slab->owner, memory_order_relaxed) != own))
+		return __atomic_load_n(&slab->state, __ATOMIC_RELAXED) == SLAB_NONE ?
+			       FREE_ELSEWHERE :
+			       FREE_IN_SLAB;
+	struct object *object = p;
+	if (unlikely(!slab_has_object_at(slab, (uint32_t)(offset & (SLAB_BYTES - 1)))) ||
+	    unlikely(object->key == own->key) || unlikely(own->is_busy))
+		return FREE_IN_SLAB;
+	thread_heap_enter(own);
+	struct bin *bin = slab->bin;
+	object->key = own->key;
+	object->next = bin->head;
+	bin->head = object;
+	if (unlikely(--bin->count == 0))
+		thread_heap_event(own, slab);
+	thread_heap_leave(own);
+	return FREE_DONE;
+}
+
+#endif

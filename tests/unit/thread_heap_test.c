@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Thread heaps: small objects in slabs, and what happens to those that another thread frees.
+ *
+ * Threads are played here by thread heaps side by side, one call at a time, so that each state of
+ * a slab is met on purpose. Real threads are in threads.c, all interleavings in tests/model.
+ */
+#include "front/thread_heap.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "front/heap.h"
+#include "kernel_call_faulty.h"
+
+enum {
+	MANY = 4000,
+	CHURNS = 10000,
+	OBJECT_BYTES = 200,
+	SLABS_KEPT = 8, /* spares of both threads, and a current one */
+};
+
+static struct heap heap;
+static struct arena *first;
+static struct heap_caller one, other;
+static struct fault last_fault;
+static size_t reports;
+
+static void keep_report(const struct heap_fault *fault, void *context)
+{
+	(void)context;
+	last_fault = fault->fault;
+	reports++;
+}
+
+static void begin(void)
+{
+	struct heap_config config = {
+		.arena = {
+			.strategy = strategies[0],
+			.policy = strategies[0]->default_policy,
+			.source = ARENA_MMAP,
+			.key = 12345,
+		},
+		.arena_count_max = 4,
+		.has_front = true,
+		.report = keep_report,
+	};
+	kernel_faults = (struct kernel_faults){.number = CALL_ANY};
+	first = aligned_alloc(64, arena_bytes(config.arena.strategy) / 64 * 64 + 64);
+	memset(first, 0, arena_bytes(config.arena.strategy));
+	memset(&heap, 0, sizeof(heap));
+	reports = 0;
+	cr_assert(heap_init(&heap, &config, first));
+	one = (struct heap_caller){NULL, thread_heap_begin(&heap)};
+	other = (struct heap_caller){NULL, thread_heap_begin(&heap)};
+	cr_assert_not_null(one.small);
+	cr_assert_not_null(other.small);
+}
+
+static void end(void)
+{
+	char chars[128];
+	struct text message;
+	text_init(&message, chars, sizeof(chars));
+	cr_expect(heap_check(&heap, &message), "%s", chars);
+	cr_expect_eq(reports, 0, "%zu faults were reported", reports);
+	heap_finish(&heap);
+	cr_expect_eq(kernel_faults.mapped_bytes, 0, "%zu bytes were not given back",
+		     kernel_faults.mapped_bytes);
+	free(first);
+}
+
+#define THREAD_HEAP_TEST(name) TEST_BETWEEN(thread_heap, name, begin, end)
+
+static void *allocate(struct heap_caller *caller, size_t bytes, size_t align)
+{
+	void *p = align == ALIGN_BYTES ? thread_heap_try_allocate(caller->small, bytes) : NULL;
+	if (p == NULL)
+		p = heap_allocate_slow(&heap, caller, bytes, align, false);
+	cr_assert_not_null(p);
+	cr_assert_eq((uintptr_t)p % align, 0);
+	memset(p, 0x5A, bytes);
+	return p;
+}
+
+static void release(struct heap_caller *caller, void *p)
+{
+	if (thread_heap_try_free(caller->small, p) != FREE_DONE)
+		heap_free_slow(&heap, caller, p, "free");
+}
+
+static struct slab *slab_of(const void *p)
+{
+	return front_slab(&heap.front, p);
+}
+
+static void *objects[MANY];
+
+static void allocate_many(struct heap_caller *caller)
+{
+	for (size_t i = 0; i < MANY; i++)
+		objects[i] = allocate(caller, OBJECT_BYTES, ALIGN_BYTES);
+}
+
+/* How many of the slabs that the objects were in are slabs in use still. */
+static size_t slabs_in_use(void)
+{
+	size_t count = 0;
+	size_t units = first->source.mapped_bytes >> SLAB_SHIFT;
+	for (size_t i = 1; i < units; i++)
+		count += heap.front.slabs[i].state != SLAB_NONE;
+	return count;
+}
+
+/* ---- objects ---- */
+
+THREAD_HEAP_TEST(every_size_gets_room_of_its_own)
+{
+	static unsigned char *blocks[SMALL_BYTES_MAX + 1];
+	for (size_t bytes = 0; bytes <= SMALL_BYTES_MAX; bytes++) {
+		blocks[bytes] = allocate(&one, bytes, ALIGN_BYTES);
+		cr_assert_not_null(slab_of(blocks[bytes]), "%zu bytes are in no slab", bytes);
+		cr_assert(heap_usable_bytes(&heap, blocks[bytes]) >= bytes);
+		memset(blocks[bytes], (int)(bytes % 251), bytes);
+	}
+	for (size_t bytes = 0; bytes <= SMALL_BYTES_MAX; bytes++) {
+		for (size_t i = 0; i < bytes; i++)
+			cr_assert_eq(blocks[bytes][i], bytes % 251, "%zu bytes share room", bytes);
+		release(&one, blocks[bytes]);
+	}
+}
+
+THREAD_HEAP_TEST(classes_waste_little_and_rise)
+{
+	for (unsigned class = 0; class < SMALL_CLASSES; class++) {
+		size_t bytes = class_bytes(class);
+		cr_assert_eq(class_for(bytes), class);
+		cr_assert_eq(class_for(bytes - 1), class);
+		cr_assert(class + 1 == SMALL_CLASSES || class_for(bytes + 1) == class + 1);
+		for (uint32_t offset = 0; offset < SLAB_BYTES; offset++)
+			cr_assert_eq((uint32_t)(offset * slab_magic(bytes)) < slab_magic(bytes),
+				     offset % bytes == 0, "offset %u of %zu", offset, bytes);
+	}
+	cr_assert_eq(class_bytes(SMALL_CLASSES - 1), SMALL_BYTES_MAX);
+}
+
+THREAD_HEAP_TEST(alignments_are_had_from_classes_that_have_them)
+{
+	for (size_t align = ALIGN_BYTES; align <= SMALL_BYTES_MAX; align *= 2) {
+		for (size_t bytes = 1; bytes <= SMALL_BYTES_MAX; bytes += 37) {
+			void *p = allocate(&one, bytes, align);
+			cr_assert(heap_usable_bytes(&heap, p) >= bytes);
+			release(&one, p);
+		}
+	}
+}
+
+THREAD_HEAP_TEST(resizing_stays_within_a_class)
+{
+	char *p = allocate(&one, 100, ALIGN_BYTES);
+	memset(p, 7, 100);
+	cr_assert_eq(heap_resize(&heap, &one, p, 110), p);
+	cr_assert_eq(heap_resize(&heap, &one, p, 98), p);
+	char *q = heap_resize(&heap, &one, p, 5000);
+	cr_assert_neq(q, p);
+	cr_assert_null(slab_of(q));
+	for (size_t i = 0; i < 98; i++)
+		cr_assert_eq(q[i], 7);
+	q = heap_resize(&heap, &one, q, 40);
+	for (size_t i = 0; i < 40; i++)
+		cr_assert_eq(q[i], 7);
+	release(&one, q);
+}
+
+/* ---- misuse ---- */
+
+static void expect_fault(enum fault_kind kind, void *p, const void *block)
+{
+	reports = 0;
+	release(&one, p);
+	cr_assert_eq(reports, 1, "nothing was reported");
+	cr_assert_eq(last_fault.kind, kind, "kind %d", (int)last_fault.kind);
+	cr_assert_eq(last_fault.block, (uintptr_t)block);
+	reports = 0;
+}
+
+THREAD_HEAP_TEST(wrong_pointers_are_told)
+{
+	char *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	char *q = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	expect_fault(FAULT_INTERIOR, p + 16, p);
+	expect_fault(FAULT_MISALIGNED, p + 3, p);
+	release(&one, p);
+	expect_fault(FAULT_DOUBLE_FREE, p, p);
+	release(&one, q);
+	expect_fault(FAULT_DOUBLE_FREE, p, p);
+	/* In another thread's outbox it is free as well. */
+	p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	release(&other, p);
+	expect_fault(FAULT_DOUBLE_FREE, p, p);
+	/* Where no object has been yet. */
+	reports = 0;
+	release(&one, (char *)front_slab_base(&heap.front, slab_of(p)) + 60 * class_bytes(12));
+	cr_assert_eq(reports, 1);
+	reports = 0;
+}
+
+/* ---- other threads ---- */
+
+THREAD_HEAP_TEST(a_sleeping_owner_keeps_nothing_that_others_freed)
+{
+	allocate_many(&one);
+	cr_assert(slabs_in_use() > 2 * SLABS_KEPT);
+	for (size_t i = 0; i < MANY; i++)
+		release(&other, objects[i]);
+	thread_heap_flush(other.small);
+	cr_assert(slabs_in_use() <= SLABS_KEPT, "%zu slabs are kept", slabs_in_use());
+}
+
+THREAD_HEAP_TEST(what_others_free_in_an_owned_slab_comes_home)
+{
+	void *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	void *kept = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	struct slab *slab = slab_of(p);
+	cr_assert_eq(slab->owner, one.small);
+	release(&other, p);
+	thread_heap_flush(other.small);
+	cr_assert_eq(remote_count(slab->remote), 1);
+	cr_assert(slab->remote & REMOTE_QUEUED);
+	bool is_back = false;
+	for (size_t i = 0; i < MANY && !is_back; i++) {
+		objects[i] = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+		is_back = objects[i] == p;
+	}
+	cr_assert(is_back);
+	cr_assert(!(slab->remote & REMOTE_QUEUED));
+	release(&one, kept);
+}
+
+THREAD_HEAP_TEST(chains_are_handed_over_whole)
+{
+	allocate_many(&one);
+	/* A slab that its owner holds: half of it is free. */
+	struct slab *slab = slab_of(objects[0]);
+	for (size_t i = 0; slab_of(objects[i]) == slab; i += 2)
+		release(&one, objects[i]);
+	cr_assert_eq(slab->owner, one.small);
+	uint32_t freed = 0;
+	size_t i = 1;
+	for (; slab_of(objects[i]) == slab && freed < OUTBOX_OBJECTS_MAX - 1; i += 2) {
+		cr_assert_eq(remote_count(slab->remote), 0, "handed over one by one");
+		release(&other, objects[i]);
+		freed++;
+	}
+	thread_heap_flush(other.small);
+	cr_assert_eq(remote_count(slab->remote), freed);
+	/* Home again, and with the rest freed, the slab has no live object and is given back. */
+	thread_heap_flush(one.small);
+	cr_assert_eq(remote_count(slab->remote), 0);
+	for (; slab_of(objects[i]) == slab; i += 2)
+		release(&one, objects[i]);
+	cr_assert_neq(slab->owner, one.small);
+}
+
+THREAD_HEAP_TEST(a_thread_that_ends_leaves_its_slabs_to_others)
+{
+	for (size_t i = 0; i < 10; i++)
+		objects[i] = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	struct slab *slab = slab_of(objects[0]);
+	thread_heap_end(one.small);
+	cr_assert_null(slab->owner);
+	cr_assert(slab->remote & REMOTE_LISTED);
+	void *p = allocate(&other, OBJECT_BYTES, ALIGN_BYTES);
+	cr_assert_eq(slab_of(p), slab, "it was not adopted");
+	cr_assert_eq(slab->owner, other.small);
+	release(&other, p);
+	for (size_t i = 0; i < 10; i++)
+		release(&other, objects[i]);
+	one.small = thread_heap_begin(&heap);
+}
+
+THREAD_HEAP_TEST(who_frees_first_in_a_left_slab_owns_it)
+{
+	for (size_t i = 0; i < 10; i++)
+		objects[i] = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	struct slab *slab = slab_of(objects[0]);
+	thread_heap_end(one.small);
+	release(&other, objects[3]);
+	cr_assert_eq(slab->owner, other.small);
+	for (size_t i = 0; i < 10; i++) {
+		if (i != 3)
+			release(&other, objects[i]);
+	}
+	cr_assert_neq(slab->owner, other.small, "an empty slab was kept");
+	one.small = thread_heap_begin(&heap);
+}
+
+THREAD_HEAP_TEST(threads_that_come_and_go_leave_no_growth)
+{
+	size_t mapped_bytes = 0;
+	for (size_t i = 0; i < CHURNS; i++) {
+		struct heap_caller thread = {NULL, thread_heap_begin(&heap)};
+		for (size_t bytes = 16; bytes < 1000; bytes += 100) {
+			void *p = allocate(&thread, bytes, ALIGN_BYTES);
+			/* The next thread frees what this one leaves. */
+			if (objects[bytes] != NULL)
+				release(&thread, objects[bytes]);
+			objects[bytes] = p;
+		}
+		thread_heap_end(thread.small);
+		if (i == CHURNS / 10)
+			mapped_bytes = first->source.mapped_bytes;
+	}
+	cr_assert_eq(first->source.mapped_bytes, mapped_bytes);
+	cr_assert(heap.front.made <= 3, "%u thread heaps were made", heap.front.made);
+}
+
+THREAD_HEAP_TEST(who_can_have_no_thread_heap_frees_all_the_same)
+{
+	struct heap_caller nobody = {NULL, &thread_heap_none};
+	void *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	release(&nobody, p);
+	cr_assert_eq(heap.front.pending, p);
+	thread_heap_flush(one.small);
+	cr_assert_null(heap.front.pending);
+	p = allocate(&nobody, OBJECT_BYTES, ALIGN_BYTES);
+	cr_assert_null(slab_of(p));
+	release(&nobody, p);
+}
+
+/* ---- handlers ---- */
+
+THREAD_HEAP_TEST(a_handler_that_finds_it_busy_is_served_elsewhere)
+{
+	void *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	one.small->is_busy = true;
+	void *q = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	cr_assert_null(slab_of(q));
+	release(&one, p);
+	release(&one, q);
+	cr_assert_eq(one.small->pending, p);
+	expect_fault(FAULT_DOUBLE_FREE, p, p);
+	one.small->is_busy = false;
+	thread_heap_flush(one.small);
+	cr_assert_null(one.small->pending);
+}
+
+THREAD_HEAP_TEST(when_no_slab_can_be_had_the_strategy_serves)
+{
+	/* The range is used up as far as slabs know. */
+	heap.front.range.bytes = 0;
+	void *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	cr_assert_null(slab_of(p));
+	heap.front.range.bytes = heap.front.slab_count << SLAB_SHIFT;
+	release(&one, p);
+}
