@@ -111,7 +111,8 @@ ALLOT_COLD void arena_drain(struct arena *arena)
 ALLOT_COLD void arena_purge(struct arena *arena, size_t limit_bytes, size_t keep_bytes)
 {
 	enum { DIRTY_SHARE = 8 };
-	arena->dirty_limit_bytes = size_max(limit_bytes, arena->source.mapped_bytes / DIRTY_SHARE);
+	size_t used_bytes = size_minus(arena->source.mapped_bytes, arena->core->idle_bytes);
+	arena->dirty_limit_bytes = size_max(limit_bytes, used_bytes / DIRTY_SHARE);
 	if (arena->core->dirty_bytes > arena->dirty_limit_bytes)
 		arena->strategy->trim(arena->state, keep_bytes);
 }

@@ -105,8 +105,8 @@ ALLOT_INLINE bool arena_is_dirty(const struct arena *arena)
 }
 
 /*
- * Give back dirty pages if they are more than `limit_bytes` and an eighth of the arena, keeping
- * `keep_bytes` at the end. The lock is held.
+ * Give back dirty pages if they are more than `limit_bytes` and an eighth of what is in use, but
+ * for `keep_bytes` at the end. The lock is held.
  */
 void arena_purge(struct arena *arena, size_t limit_bytes, size_t keep_bytes);
 

@@ -150,6 +150,7 @@ ALLOT_INLINE void list_insert(struct buddy *b, uintptr_t address, unsigned order
 	if (unlikely(order >= PAGES_ORDER_MIN)) {
 		word_store(&node->dirty_bytes, dirty_bytes);
 		b->core.dirty_bytes += dirty_bytes;
+		b->core.idle_bytes += (size_t)1 << order;
 	}
 }
 
@@ -170,6 +171,7 @@ ALLOT_INLINE size_t list_remove(struct buddy *b, struct node *node, unsigned ord
 	if (unlikely(order >= PAGES_ORDER_MIN)) {
 		dirty_bytes = word_load(&node->dirty_bytes);
 		b->core.dirty_bytes = size_minus(b->core.dirty_bytes, dirty_bytes);
+		b->core.idle_bytes = size_minus(b->core.idle_bytes, (size_t)1 << order);
 	}
 	return dirty_bytes;
 }

@@ -57,6 +57,7 @@ struct strategy_core {
 	struct strategy_policy policy;
 	uint64_t key;          /* secret and odd: seals tags */
 	size_t dirty_bytes;    /* pages inside large free blocks that trim could release, about */
+	size_t idle_bytes;     /* large free blocks, dirty or not; 0 if not counted */
 	uint64_t splits;
 	uint64_t merges;
 	struct fault fault;    /* what the last failed call found; kind FAULT_NONE if no fault */

@@ -46,6 +46,7 @@ ALLOT_INLINE void tagged_insert(struct strategy_core *core, const struct tagged_
 	if (unlikely(bytes >= PAGES_BLOCK_BYTES_MIN)) {
 		word_store(&block->dirty_bytes, dirty_bytes);
 		core->dirty_bytes += dirty_bytes;
+		core->idle_bytes += bytes;
 	}
 	index->insert(core, block, bytes);
 }
@@ -58,6 +59,7 @@ ALLOT_INLINE size_t tagged_remove(struct strategy_core *core, const struct tagge
 	if (unlikely(bytes >= PAGES_BLOCK_BYTES_MIN)) {
 		dirty_bytes = word_load(&block->dirty_bytes);
 		core->dirty_bytes = size_minus(core->dirty_bytes, dirty_bytes);
+		core->idle_bytes = size_minus(core->idle_bytes, bytes);
 	}
 	index->remove(core, block, bytes);
 	return dirty_bytes;
