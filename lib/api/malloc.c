@@ -25,30 +25,48 @@ void API(free_sized)(void *block, size_t bytes);
 void API(free_aligned_sized)(void *block, size_t alignment, size_t bytes);
 
 /*
- * What no thread heap serves: a block of the strategy if that can be had at once, else the long
- * way. Apart, so that the fast path needs no stack frame.
+ * What is not in a slab: a block of the thread's cache, or of the strategy if that can be had at
+ * once. NULL: the long way.
  */
+ALLOT_INLINE void *try_direct(size_t bytes)
+{
+	struct thread_heap *small = thread_caller.small;
+	if (small == &thread_heap_none)
+		return heap_try_allocate(thread_caller.arena, bytes);
+	if (bytes <= SMALL_BYTES_MAX)
+		return NULL;
+	void *p = thread_heap_try_cached(small, bytes);
+	if (likely(p != NULL))
+		return p;
+	p = heap_try_allocate(thread_caller.arena, bytes);
+	if (likely(p != NULL))
+		block_cache_clear(p);
+	return p;
+}
+
+/* Apart from malloc(), so that its fast path needs no stack frame. */
 static ALLOT_OUTLINE void *allocate_direct(size_t bytes)
 {
-	void *p = NULL;
-	if (bytes > SMALL_BYTES_MAX || thread_caller.small == &thread_heap_none)
-		p = heap_try_allocate(thread_caller.arena, bytes);
+	void *p = try_direct(bytes);
 	return likely(p != NULL) ? p : process_allocate(bytes, ALIGN_BYTES, false);
 }
 
 static ALLOT_OUTLINE void *allocate_direct_zeroed(size_t bytes)
 {
-	void *p = NULL;
-	if (bytes > SMALL_BYTES_MAX || thread_caller.small == &thread_heap_none)
-		p = heap_try_allocate(thread_caller.arena, bytes);
+	void *p = try_direct(bytes);
 	return likely(p != NULL) ? memset(p, 0, bytes) :
 				   process_allocate(bytes, ALIGN_BYTES, true);
 }
 
 static ALLOT_OUTLINE void free_direct(void *block)
 {
-	if (unlikely(!heap_try_free(thread_caller.arena, block)))
-		process_free(block, "free");
+	enum cache_result result = CACHE_REFUSED;
+	if (thread_caller.small != &thread_heap_none)
+		result = thread_heap_cache(thread_caller.small, block);
+	if (likely(result == CACHE_TOOK) ||
+	    (result == CACHE_REFUSED && heap_try_free(thread_caller.arena, block)))
+		return;
+	process_free(block, "free");
 }
 
 API_EXPORT void *API(malloc)(size_t bytes)

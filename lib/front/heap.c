@@ -259,6 +259,34 @@ static bool describe_small(const struct front *front, const struct slab *slab, c
 	return true;
 }
 
+static bool block_describe_in(struct region *region, const void *p, struct block_info *out)
+{
+	struct arena *arena = region->heap;
+	return arena->strategy->describe(arena->state, region, (void *)p, out);
+}
+
+bool heap_block_size(struct heap *heap, void *p, struct block_size *out)
+{
+	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
+	if (region == NULL)
+		return false;
+	struct arena *arena = region->heap;
+	if (likely(arena->strategy->size != NULL))
+		return arena->strategy->size(arena->state, region, p, out);
+	struct block_info info;
+	if (!arena->strategy->describe(arena->state, region, p, &info))
+		return false;
+	*out = (struct block_size){info.usable_bytes, info.requested_bytes};
+	return true;
+}
+
+/* Is a block that its strategy calls live in the cache of some thread? */
+static bool is_cached(const struct heap *heap, const struct block_info *block)
+{
+	return heap->front.is_on && block->requested_bytes > SMALL_BYTES_MAX &&
+	       ((const struct cached_block *)block->payload)->key == heap->front.key;
+}
+
 /*
  * Describe a live block of ours without reporting anything. No lock is taken, so that it can be
  * asked in a signal handler, during a fork, and in the child of _Fork(): the block is the
@@ -271,10 +299,8 @@ static bool heap_describe(struct heap *heap, const void *p, struct block_info *o
 	if (slab != NULL)
 		return describe_small(&heap->front, slab, p, out);
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
-	if (region != NULL) {
-		struct arena *arena = region->heap;
-		return arena->strategy->describe(arena->state, region, (void *)p, out);
-	}
+	if (region != NULL)
+		return block_describe_in(region, p, out) && !is_cached(heap, out);
 	if (!mapping_find(&heap->owners, p, &mapping) || !mapping.is_live)
 		return false;
 	mapping_read(&mapping, out);
@@ -458,6 +484,8 @@ ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct heap_caller *ca
 		p = allocate_in_arena(heap, &caller->arena, bytes, align);
 		is_zero = false;
 	}
+	if (p != NULL && !is_zero && bytes > SMALL_BYTES_MAX && heap->front.is_on)
+		block_cache_clear(p);
 	if (p == NULL)
 		books_count(&heap->books.failures);
 	else if (must_be_zero && !is_zero)
@@ -503,6 +531,16 @@ static void free_mapping(struct heap *heap, void *p, const char *call)
 	threshold_raise(heap, mapping.mapped_bytes);
 }
 
+/* Report that a block is freed or resized that is free already, in the cache of some thread. */
+static void report_cached(struct heap *heap, const struct block_info *block, const char *call)
+{
+	struct heap_fault report = {
+		.fault = {FAULT_DOUBLE_FREE, block->payload, block->payload, block->block_bytes},
+		.call = call,
+	};
+	heap->config.report(&report, heap->config.report_context);
+}
+
 static void free_in_arena(struct heap *heap, struct region *region, void *p, const char *call)
 {
 	struct arena *arena = region->heap;
@@ -520,6 +558,16 @@ static void free_in_arena(struct heap *heap, struct region *region, void *p, con
 	arena_leave(arena, is_alone);
 }
 
+/* A block that a program frees: not one that is in a cache already. */
+static void free_block(struct heap *heap, struct region *region, void *p, const char *call)
+{
+	struct block_info info;
+	if (heap->front.is_on && block_describe_in(region, p, &info) && is_cached(heap, &info))
+		report_cached(heap, &info, call);
+	else
+		free_in_arena(heap, region, p, call);
+}
+
 void heap_block_destroy(struct heap *heap, void *p)
 {
 	free_in_arena(heap, owners_region(&heap->owners, (uintptr_t)p), p, "free");
@@ -535,7 +583,7 @@ ALLOT_OUTLINE void heap_free_slow(struct heap *heap, struct heap_caller *caller,
 	if (slab != NULL)
 		thread_heap_free(caller->small, heap, slab, p, call);
 	else if (region != NULL)
-		free_in_arena(heap, region, p, call);
+		free_block(heap, region, p, call);
 	else
 		free_mapping(heap, p, call);
 	if (heap->config.watch & WATCH_BOOKS) {
@@ -554,6 +602,10 @@ static enum resize_result resize_entered(struct heap *heap, struct arena *arena,
 {
 	size_t limit = atomic_load_explicit(&arena->limit_bytes, memory_order_relaxed);
 	bool is_live = arena->strategy->describe(arena->state, region, p, out_old);
+	if (is_live && is_cached(heap, out_old)) {
+		report_cached(heap, out_old, "realloc");
+		return RESIZE_FAULT;
+	}
 	/* Whatever the limit, what is usable already needs no move. */
 	if (is_live && bytes >= limit && bytes > out_old->usable_bytes)
 		return RESIZE_MUST_MOVE;
@@ -713,7 +765,7 @@ size_t heap_trim(struct heap *heap, struct heap_caller *caller, size_t keep_byte
 }
 
 struct visit {
-	const struct front *front;
+	const struct heap *heap;
 	bool (*visit)(const struct block_info *block, bool is_mapping, void *context);
 	void *context;
 };
@@ -721,13 +773,13 @@ struct visit {
 /* The objects of a slab: live, free, and as one free block what has never been carved. */
 static bool visit_slab(const struct visit *v, const struct slab *slab)
 {
-	uintptr_t base = front_slab_base(v->front, slab);
+	uintptr_t base = front_slab_base(&v->heap->front, slab);
 	size_t carved = slab_carved_bytes(slab);
 	size_t bytes = class_bytes(slab->class);
 	for (size_t offset = 0; offset < carved; offset += bytes) {
 		struct block_info info;
 		void *p = (void *)(base + offset);
-		if (!describe_small(v->front, slab, p, &info))
+		if (!describe_small(&v->heap->front, slab, p, &info))
 			info = (struct block_info){.payload = base + offset, .block_bytes = bytes,
 						   .state = BLOCK_DEFERRED};
 		if (!v->visit(&info, false, v->context))
@@ -741,9 +793,15 @@ static bool visit_slab(const struct visit *v, const struct slab *slab)
 static bool visit_block(const struct block_info *block, void *context)
 {
 	struct visit *v = context;
-	const struct slab *slab = front_slab(v->front, (void *)block->payload);
+	const struct slab *slab = front_slab(&v->heap->front, (void *)block->payload);
 	if (slab != NULL && block->state == BLOCK_LIVE)
 		return visit_slab(v, slab);
+	if (block->state == BLOCK_LIVE && is_cached(v->heap, block)) {
+		struct block_info cached = {.payload = block->payload,
+					    .block_bytes = block->block_bytes,
+					    .state = BLOCK_DEFERRED};
+		return v->visit(&cached, false, v->context);
+	}
 	return v->visit(block, false, v->context);
 }
 
@@ -759,7 +817,7 @@ bool heap_walk(struct heap *heap,
 	       bool (*visit)(const struct block_info *block, bool is_mapping, void *context),
 	       void *context)
 {
-	struct visit v = {&heap->front, visit, context};
+	struct visit v = {heap, visit, context};
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {

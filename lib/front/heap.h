@@ -144,6 +144,8 @@ size_t heap_trim(struct heap *heap, struct heap_caller *caller, size_t keep_byte
 /* A block of the strategy of some arena, for the front end. NULL: no memory, or a fault. */
 void *heap_block_create(struct heap *heap, struct arena **arena, size_t bytes, size_t align);
 void heap_block_destroy(struct heap *heap, void *p);
+/* The size of a live block of a strategy; false when it is none. */
+bool heap_block_size(struct heap *heap, void *p, struct block_size *out);
 
 /* Visit every block of every arena, then the mappings. */
 bool heap_walk(struct heap *heap, bool (*visit)(const struct block_info *block, bool is_mapping,

@@ -18,7 +18,7 @@ enum {
 	WAKE_SHARE = 4,     /* a full slab is used again when this part of it is free, */
 	WAKE_OBJECTS_MAX = 32, /* or so many objects */
 	ENDLESS = INT32_MAX,
-	THREAD_HEAP_STRIDE = 2048,
+	THREAD_HEAP_STRIDE = 4096,
 	THREAD_HEAPS_MIN = 1 << 10,
 	THREAD_HEAPS_MAX = 1 << 14,
 };
@@ -613,6 +613,55 @@ void *thread_heap_allocate(struct thread_heap *own, size_t bytes)
 	return object;
 }
 
+/* ---- medium blocks ---- */
+
+static void cache_entry_flush(struct thread_heap *own, struct cache_entry *entry)
+{
+	struct cached_block *block = entry->head;
+	entry->head = NULL;
+	entry->count = 0;
+	while (block != NULL) {
+		struct cached_block *next = block->next;
+		own->cache.bytes -= block->usable_bytes;
+		block->key = 0;
+		heap_block_destroy(own->heap, block);
+		block = next;
+	}
+}
+
+static void cache_flush(struct thread_heap *own)
+{
+	for (size_t i = 0; i < CACHE_ENTRIES; i++)
+		cache_entry_flush(own, &own->cache.entries[i]);
+}
+
+enum cache_result thread_heap_cache(struct thread_heap *own, void *p)
+{
+	struct block_size size;
+	struct cached_block *block = p;
+	if (own->is_busy || !heap_block_size(own->heap, p, &size) ||
+	    size.requested_bytes <= SMALL_BYTES_MAX || block->key == own->key)
+		return CACHE_UNSURE;
+	uint32_t step = cache_step(size.requested_bytes);
+	struct cache_entry *entry = cache_entry_of(&own->cache, step);
+	if (size.requested_bytes >= own->cached_bytes_end ||
+	    (entry->step == step && entry->count == CACHE_ENTRY_BLOCKS_MAX))
+		return CACHE_REFUSED;
+	thread_heap_enter(own);
+	if (entry->step != step) {
+		cache_entry_flush(own, entry);
+		entry->step = step;
+	}
+	if (own->cache.bytes + size.usable_bytes > CACHE_BYTES_MAX)
+		cache_flush(own);
+	*block = (struct cached_block){entry->head, own->key, size.usable_bytes};
+	entry->head = block;
+	entry->count++;
+	own->cache.bytes += size.usable_bytes;
+	thread_heap_leave(own);
+	return CACHE_TOOK;
+}
+
 /* ---- check ---- */
 
 /* The list of a slab nobody touches holds free objects of it, as many as it says. */
@@ -683,10 +732,11 @@ struct thread_heap *thread_heap_begin(struct heap *heap)
 		thread_heap_init(own, heap, front->made);
 	}
 	front_unlock(front);
-	if (own != NULL && !front->is_watched)
+	if (own != NULL && !front->is_watched) {
 		own->small_bytes_end = SMALL_BYTES_MAX + 1;
-	if (own != NULL && !front->is_watched)
+		own->cached_bytes_end = CACHE_BLOCK_BYTES_MAX + 1;
 		own->span = front->range.bytes;
+	}
 	return own;
 }
 
@@ -699,6 +749,7 @@ void thread_heap_flush(struct thread_heap *own)
 	pending_free(own, &front->pending);
 	outboxes_flush(own);
 	dirty_drain(own);
+	cache_flush(own);
 	for (struct slab *slab; (slab = list_pop(front, &own->spare)) != NULL;)
 		slab_destroy(own->heap, slab);
 	own->spare_count = 0;
@@ -797,6 +848,7 @@ void thread_heap_end(struct thread_heap *own)
 		slab_destroy(own->heap, slab);
 	own->spare_count = 0;
 	own->small_bytes_end = 0;
+	own->cached_bytes_end = 0;
 	own->span = 0;
 	own->is_busy = false;
 	while (!front_lock(front))

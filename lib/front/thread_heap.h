@@ -21,6 +21,7 @@
 
 #include "base/lock.h"
 #include "base/text.h"
+#include "front/block_cache.h"
 #include "front/slab.h"
 #include "pages/range.h"
 
@@ -44,7 +45,7 @@ struct thread_heap {
 	struct slab *slabs;     /* an entry for each SLAB_BYTES of it */
 	uintptr_t key;
 	bool is_busy;           /* the caller is inside, or a handler that interrupted it is */
-	uint16_t bin_offsets[SMALL_STEPS + 3]; /* by bytes / 16 rounded up: its bin, from `bins` */
+	uint16_t bin_offsets[SMALL_STEPS + 3]; /* by bytes / 16, rounded up: where in `bins` */
 	struct bin bins[SMALL_CLASSES];
 	/* What the long ways do. */
 	struct heap *heap;
@@ -59,6 +60,8 @@ struct thread_heap {
 	struct object *_Atomic pending;     /* freed by handlers that interrupted a long way */
 	uint32_t next_idle;                 /* number of the next one without a thread */
 	struct arena *arena;                /* where its slabs came from last */
+	size_t cached_bytes_end;            /* larger requests are not for the cache; 0: off */
+	struct block_cache cache;
 };
 
 /* A thread heap that serves nobody: every call takes the long way. */
@@ -165,6 +168,26 @@ ALLOT_INLINE void thread_heap_leave(struct thread_heap *own)
 	atomic_signal_fence(memory_order_seq_cst);
 	own->is_busy = false;
 }
+
+/* A medium block from the thread's cache, or NULL: ask the strategy. */
+ALLOT_INLINE void *thread_heap_try_cached(struct thread_heap *own, size_t bytes)
+{
+	if (bytes >= own->cached_bytes_end || own->is_busy)
+		return NULL;
+	thread_heap_enter(own);
+	void *p = block_cache_take(&own->cache, bytes);
+	thread_heap_leave(own);
+	return p;
+}
+
+enum cache_result {
+	CACHE_TOOK,
+	CACHE_REFUSED, /* the block is live and in no cache: the strategy may free it */
+	CACHE_UNSURE,  /* the long way must find out */
+};
+
+/* Put a medium block into the thread's cache. */
+enum cache_result thread_heap_cache(struct thread_heap *own, void *p);
 
 /* An object, or NULL: take the long way. */
 ALLOT_INLINE void *thread_heap_try_allocate(struct thread_heap *own, size_t bytes)

@@ -145,6 +145,16 @@ bool block_describe(struct strategy_core *core, struct region *region, void *p,
 	return true;
 }
 
+bool block_size(void *state, struct region *region, void *p, struct block_size *out)
+{
+	uint64_t tag;
+	if (unlikely(block_find_live(state, region, p, &tag) == NULL))
+		return false;
+	out->usable_bytes = tag_size(tag) - TAG_BYTES;
+	out->requested_bytes = out->usable_bytes - tag_slack(tag);
+	return true;
+}
+
 static bool region_walk(struct strategy_core *core, struct region *region, block_visit *visit,
 			void *context)
 {

@@ -240,5 +240,7 @@ bool blocks_check(struct strategy_core *core, bool free_neighbours, size_t *out_
 
 bool block_describe(struct strategy_core *core, struct region *region, void *p,
 		    struct block_info *out);
+/* The `size` of every strategy on boundary tags, whose state is its core first. */
+bool block_size(void *state, struct region *region, void *p, struct block_size *out);
 
 #endif

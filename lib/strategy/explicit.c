@@ -271,6 +271,7 @@ const struct strategy strategy_explicit = {
 	.free = explicit_free,
 	.resize = explicit_resize,
 	.describe = explicit_describe,
+	.size = block_size,
 	.trim = explicit_trim,
 	.walk = explicit_walk,
 	.check = explicit_check,

@@ -590,6 +590,7 @@ const struct strategy strategy_implicit = {
 	.free = implicit_free,
 	.resize = implicit_resize,
 	.describe = implicit_describe,
+	.size = block_size,
 	.trim = implicit_trim,
 	.walk = implicit_walk,
 	.check = implicit_check,

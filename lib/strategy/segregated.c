@@ -377,6 +377,7 @@ const struct strategy strategy_segregated = {
 	.free = segregated_free,
 	.resize = segregated_resize,
 	.describe = segregated_describe,
+	.size = block_size,
 	.trim = segregated_trim,
 	.walk = segregated_walk,
 	.check = segregated_check,

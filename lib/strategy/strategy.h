@@ -74,6 +74,12 @@ struct block_info {
 	enum block_state state;
 };
 
+/* The size of a live block, for who needs no more. */
+struct block_size {
+	size_t usable_bytes;
+	size_t requested_bytes;
+};
+
 typedef bool block_visit(const struct block_info *block, void *context);
 
 enum resize_result {
@@ -127,6 +133,9 @@ struct strategy {
 	 * nothing, so that the owner of a block may ask even where the lock cannot be had.
 	 */
 	bool (*describe)(void *state, struct region *region, void *p, struct block_info *out);
+
+	/* Only the size of the live block at `p`, in other respects as describe; NULL: ask that. */
+	bool (*size)(void *state, struct region *region, void *p, struct block_size *out);
 
 	/*
 	 * Give free memory back: first the free end of the last region but for `keep_bytes`, then

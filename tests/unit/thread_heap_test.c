@@ -19,6 +19,7 @@ enum {
 	MANY = 4000,
 	CHURNS = 10000,
 	OBJECT_BYTES = 200,
+	MEDIUM_BYTES = 3000,
 	SLABS_KEPT = 8, /* spares of both threads, and a current one */
 };
 
@@ -86,10 +87,15 @@ static void *allocate(struct heap_caller *caller, size_t bytes, size_t align)
 	return p;
 }
 
+/* As the api does. */
 static void release(struct heap_caller *caller, void *p)
 {
-	if (thread_heap_try_free(caller->small, p) != FREE_DONE)
-		heap_free_slow(&heap, caller, p, "free");
+	enum free_result result = thread_heap_try_free(caller->small, p);
+	if (result == FREE_DONE || (result == FREE_ELSEWHERE &&
+				    caller->small != &thread_heap_none &&
+				    thread_heap_cache(caller->small, p) == CACHE_TOOK))
+		return;
+	heap_free_slow(&heap, caller, p, "free");
 }
 
 static struct slab *slab_of(const void *p)
@@ -329,6 +335,68 @@ THREAD_HEAP_TEST(who_can_have_no_thread_heap_frees_all_the_same)
 	p = allocate(&nobody, OBJECT_BYTES, ALIGN_BYTES);
 	cr_assert_null(slab_of(p));
 	release(&nobody, p);
+}
+
+/* ---- medium blocks ---- */
+
+THREAD_HEAP_TEST(a_medium_block_is_kept_for_the_next_request_of_its_size)
+{
+	void *p = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+	release(&one, p);
+	cr_assert_null(thread_heap_try_cached(one.small, MEDIUM_BYTES + 100));
+	cr_assert_null(thread_heap_try_cached(other.small, MEDIUM_BYTES));
+	cr_assert_eq(thread_heap_try_cached(one.small, MEDIUM_BYTES - 1), p);
+	cr_assert_null(thread_heap_try_cached(one.small, MEDIUM_BYTES));
+	cr_assert_eq(heap_usable_bytes(&heap, p) >= MEDIUM_BYTES, true);
+	/* Whoever frees it keeps it. */
+	release(&other, p);
+	cr_assert_eq(thread_heap_try_cached(other.small, MEDIUM_BYTES), p);
+	release(&other, p);
+	cr_assert_eq(heap_usable_bytes(&heap, p), 0);
+	thread_heap_flush(other.small);
+	cr_assert_eq(other.small->cache.bytes, 0);
+	cr_assert_null(thread_heap_try_cached(other.small, MEDIUM_BYTES));
+}
+
+THREAD_HEAP_TEST(a_kept_block_is_not_freed_again)
+{
+	void *p = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+	release(&one, p);
+	expect_fault(FAULT_DOUBLE_FREE, p, p);
+	cr_assert_null(heap_resize(&heap, &one, p, 2 * MEDIUM_BYTES));
+	cr_assert_eq(reports, 1);
+	reports = 0;
+	cr_assert_eq(thread_heap_try_cached(one.small, MEDIUM_BYTES), p);
+	cr_assert_null(thread_heap_try_cached(one.small, MEDIUM_BYTES), "it was kept twice");
+	release(&one, p);
+}
+
+THREAD_HEAP_TEST(what_is_kept_is_bounded)
+{
+	for (size_t bytes = SMALL_BYTES_MAX + 1; bytes < CACHE_BLOCK_BYTES_MAX; bytes += 700) {
+		for (size_t i = 0; i < 2 * CACHE_ENTRY_BLOCKS_MAX; i++)
+			objects[i] = allocate(&one, bytes, ALIGN_BYTES);
+		for (size_t i = 0; i < 2 * CACHE_ENTRY_BLOCKS_MAX; i++)
+			release(&one, objects[i]);
+		cr_assert(one.small->cache.bytes <= CACHE_BYTES_MAX);
+	}
+}
+
+THREAD_HEAP_TEST(memory_that_was_a_slab_is_no_kept_block)
+{
+	allocate_many(&one);
+	for (size_t i = 0; i < MANY; i++)
+		release(&one, objects[i]);
+	thread_heap_flush(one.small);
+	/* The words of free objects lie where medium blocks begin now. */
+	for (size_t i = 0; i < 200; i++) {
+		objects[i] = heap_allocate_slow(&heap, &one, 1030 + 16 * (i % 13), ALIGN_BYTES,
+						false);
+		cr_assert_not_null(objects[i]);
+		cr_assert(heap_usable_bytes(&heap, objects[i]) > 0);
+	}
+	for (size_t i = 0; i < 200; i++)
+		release(&one, objects[i]);
 }
 
 /* ---- handlers ---- */
