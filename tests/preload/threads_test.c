@@ -6,6 +6,6 @@
 
 EVERY_HEAP(threads, blocks_cross_threads_and_outlive_them, "threads")
 
-EVERY_HEAP(signal, handler_of_a_timer_may_allocate, "signal", "timer")
-EVERY_HEAP(signal, handler_on_its_own_stack_may_allocate, "signal", "alternate")
-EVERY_HEAP(signal, handler_called_by_a_thread_may_allocate, "signal", "thread")
+EVERY_STRATEGY(signal, handler_of_a_timer_may_allocate, "signal", "timer")
+EVERY_STRATEGY(signal, handler_on_its_own_stack_may_allocate, "signal", "alternate")
+EVERY_STRATEGY(signal, handler_called_by_a_thread_may_allocate, "signal", "thread")
