@@ -13,7 +13,7 @@
 #include "pages/own_memory.h"
 
 enum {
-	SPARES_MAX = 4,
+	SPARES_MAX = 16,
 	CARVE_BYTES = 4096, /* objects are carved to the end of a page */
 	WAKE_SHARE = 4,     /* a full slab is used again when this part of it is free, */
 	WAKE_OBJECTS_MAX = 32, /* or so many objects */
@@ -268,11 +268,11 @@ static void slab_count_frees(struct thread_heap *own, struct slab *slab, uint32_
 
 ALLOT_COLD void thread_heap_event(struct thread_heap *own, struct slab *slab)
 {
-	if (slab->state == SLAB_CURRENT) {
+	if (slab->state == SLAB_CURRENT)
 		slab->bin->count = ENDLESS;
-		return;
-	}
-	slab_count_frees(own, slab, 0);
+	else
+		slab_count_frees(own, slab, 0);
+	thread_heap_leave(own);
 }
 
 /* A chain of free objects comes home to its slab. */

@@ -212,7 +212,7 @@ enum free_result {
 	FREE_ELSEWHERE /* not an object of a slab */
 };
 
-/* An event of the thread heap's own slab, after a free and before it is left. */
+/* An event of the own slab, after a free; leaves the thread heap, so it is called last. */
 void thread_heap_event(struct thread_heap *own, struct slab *slab);
 
 /* Free an object of one of the thread's own slabs. */
@@ -227,17 +227,19 @@ ALLOT_INLINE enum free_result thread_heap_try_free(struct thread_heap *own, void
 			       FREE_ELSEWHERE :
 			       FREE_IN_SLAB;
 	struct object *object = p;
+	uintptr_t key = own->key;
 	if (unlikely(!slab_has_object_at(slab, (uint32_t)(offset & (SLAB_BYTES - 1)))) ||
-	    unlikely(object->key == own->key) || unlikely(own->is_busy))
+	    unlikely(object->key == key) || unlikely(own->is_busy))
 		return FREE_IN_SLAB;
 	thread_heap_enter(own);
 	struct bin *bin = slab->bin;
-	object->key = own->key;
+	object->key = key;
 	object->next = bin->head;
 	bin->head = object;
-	if (unlikely(--bin->count == 0))
+	if (likely(--bin->count != 0))
+		thread_heap_leave(own);
+	else
 		thread_heap_event(own, slab);
-	thread_heap_leave(own);
 	return FREE_DONE;
 }
 

@@ -16,11 +16,11 @@
 #include "kernel_call_faulty.h"
 
 enum {
-	MANY = 4000,
+	MANY = 8000,
 	CHURNS = 10000,
 	OBJECT_BYTES = 200,
 	MEDIUM_BYTES = 3000,
-	SLABS_KEPT = 8, /* spares of both threads, and a current one */
+	SLABS_KEPT = 34, /* spares of both threads, and a current one */
 };
 
 static struct heap heap;
