@@ -14,7 +14,7 @@
  *
  * While any of this goes on is_busy is set. A signal handler that interrupts it and finds it set
  * gets a block of the strategy, and leaves what it frees on a stack of its own. So a handler may
- * allocate, which POSIX does not ask for and profilers do; it costs eight instructions a pair.
+ * allocate, which POSIX does not ask for and profilers do; it costs six instructions a pair.
  */
 #ifndef FRONT_THREAD_HEAP_H
 #define FRONT_THREAD_HEAP_H
