@@ -18,6 +18,7 @@ enum {
 	WAKE_SHARE = 4,     /* a full slab is used again when this part of it is free, */
 	WAKE_OBJECTS_MAX = 32, /* or so many objects */
 	ENDLESS = INT32_MAX,
+	SPAN_STEP_BYTES = 16 << 20, /* of the range, for which the table grows at a time */
 	THREAD_HEAP_STRIDE = 4096,
 	THREAD_HEAPS_MIN = 1 << 10,
 	THREAD_HEAPS_MAX = 1 << 14,
@@ -34,11 +35,6 @@ struct thread_heap thread_heap_none;
 
 /* ---- what is shared ---- */
 
-static size_t table_bytes(const struct front *front)
-{
-	return front->slab_count * sizeof(struct slab);
-}
-
 bool front_init(struct front *front, bool is_break, uint64_t key, bool is_watched,
 		bool keeps_slacks, const _Atomic unsigned *freeze_count)
 {
@@ -48,19 +44,20 @@ bool front_init(struct front *front, bool is_break, uint64_t key, bool is_watche
 					       RANGE_ALIGN_BYTES);
 	if (!has_range)
 		return false;
-	front->slab_count = front->range.bytes >> SLAB_SHIFT;
-	front->thread_heaps_max = (uint32_t)size_max(
-		THREAD_HEAPS_MIN, size_min(THREAD_HEAPS_MAX, front->slab_count));
-	front->slabs = own_memory_create_sparse(table_bytes(front));
-	front->thread_heaps = own_memory_create_sparse((front->thread_heaps_max + 1) *
-						       (size_t)THREAD_HEAP_STRIDE);
-	if (keeps_slacks)
-		front->slacks = own_memory_create_sparse(front->range.bytes / SMALL_STEP_BYTES);
+	size_t slab_count = front->range.bytes >> SLAB_SHIFT;
+	front->thread_heaps_max =
+		(uint32_t)size_max(THREAD_HEAPS_MIN, size_min(THREAD_HEAPS_MAX, slab_count));
 	front->key = key | 1;
 	front->is_watched = is_watched;
+	front->keeps_slacks = keeps_slacks;
 	front->freeze_count = freeze_count;
-	front->is_on = front->slabs != NULL && front->thread_heaps != NULL &&
-		       (!keeps_slacks || front->slacks != NULL);
+	front->is_on =
+		own_table_init(&front->slab_table, slab_count * sizeof(struct slab)) &&
+		own_table_init(&front->thread_heap_table,
+			       (front->thread_heaps_max + 1) * (size_t)THREAD_HEAP_STRIDE) &&
+		(!keeps_slacks ||
+		 own_table_init(&front->slack_table, front->range.bytes / SMALL_STEP_BYTES));
+	front->slabs = front->slab_table.base;
 	if (!front->is_on)
 		front_finish(front);
 	return front->is_on;
@@ -68,20 +65,16 @@ bool front_init(struct front *front, bool is_break, uint64_t key, bool is_watche
 
 void front_finish(struct front *front)
 {
-	if (front->slabs != NULL)
-		own_memory_destroy(front->slabs, table_bytes(front));
-	if (front->thread_heaps != NULL)
-		own_memory_destroy(front->thread_heaps, (front->thread_heaps_max + 1) *
-							(size_t)THREAD_HEAP_STRIDE);
-	if (front->slacks != NULL)
-		own_memory_destroy(front->slacks, front->range.bytes / SMALL_STEP_BYTES);
+	own_table_finish(&front->slab_table);
+	own_table_finish(&front->thread_heap_table);
+	own_table_finish(&front->slack_table);
 	range_finish(&front->range);
 	*front = (struct front){0};
 }
 
 static struct thread_heap *thread_heap_numbered(const struct front *front, uint32_t number)
 {
-	return (struct thread_heap *)(void *)(front->thread_heaps +
+	return (struct thread_heap *)(void *)((char *)front->thread_heap_table.base +
 					      number * (size_t)THREAD_HEAP_STRIDE);
 }
 
@@ -97,6 +90,25 @@ static bool front_lock(struct front *front)
 static void front_unlock(struct front *front)
 {
 	lock_give(&front->lock, thread_is_alone());
+}
+
+/* Have entries for the first `bytes` of the range. */
+static bool front_extend(struct front *front, size_t bytes)
+{
+	if (bytes <= atomic_load_explicit(&front->span, memory_order_acquire))
+		return true;
+	if (!front_lock(front))
+		return false;
+	size_t span = size_min(align_up(bytes, SPAN_STEP_BYTES), front->range.bytes);
+	bool is_done = bytes <= span &&
+		       own_table_grow(&front->slab_table,
+				      (span >> SLAB_SHIFT) * sizeof(struct slab)) &&
+		       (!front->keeps_slacks ||
+			own_table_grow(&front->slack_table, span / SMALL_STEP_BYTES));
+	if (is_done && span > atomic_load(&front->span))
+		atomic_store_explicit(&front->span, span, memory_order_release);
+	front_unlock(front);
+	return is_done;
 }
 
 static struct slab *slab_numbered(const struct front *front, uint32_t number)
@@ -158,6 +170,9 @@ static bool long_way_begin(struct thread_heap *own)
 
 static void long_way_end(struct thread_heap *own)
 {
+	const struct front *front = &own->heap->front;
+	if (!front->is_watched)
+		own->span = atomic_load_explicit(&front->span, memory_order_acquire);
 	thread_heap_leave(own);
 }
 
@@ -175,7 +190,7 @@ static struct slab *slab_create(struct thread_heap *own)
 	if (block == NULL)
 		return NULL;
 	uintptr_t offset = (uintptr_t)block - front->range.base;
-	if (offset >= front->range.bytes) {
+	if (offset >= front->range.bytes || !front_extend(front, offset + SLAB_BYTES)) {
 		/* The range is used up: from here on small requests go to the strategy. */
 		heap_block_destroy(own->heap, block);
 		return NULL;
@@ -639,7 +654,9 @@ enum cache_result thread_heap_cache(struct thread_heap *own, void *p)
 {
 	struct block_size size;
 	struct cached_block *block = p;
-	if (own->is_busy || !heap_block_size(own->heap, p, &size) ||
+	/* The fast path may not know of this slab yet. */
+	if (own->is_busy || front_slab(&own->heap->front, p) != NULL ||
+	    !heap_block_size(own->heap, p, &size) ||
 	    size.requested_bytes <= SMALL_BYTES_MAX || block->key == own->key)
 		return CACHE_UNSURE;
 	uint32_t step = cache_step(size.requested_bytes);
@@ -690,10 +707,8 @@ static bool slab_check(const struct front *front, const struct slab *slab)
 
 bool front_check(const struct front *front, struct text *message)
 {
-	size_t taken_bytes = atomic_load(&front->range.taken_bytes);
-	if (!front->is_on)
-		return true;
-	for (size_t i = 0; i < taken_bytes >> SLAB_SHIFT; i++) {
+	size_t span = atomic_load(&front->span);
+	for (size_t i = 0; i < span >> SLAB_SHIFT; i++) {
 		const struct slab *slab = &front->slabs[i];
 		if (slab->state == SLAB_NONE || slab_check(front, slab))
 			continue;
@@ -727,7 +742,9 @@ struct thread_heap *thread_heap_begin(struct heap *heap)
 	if (front->idle != 0) {
 		own = thread_heap_numbered(front, front->idle);
 		front->idle = own->next_idle;
-	} else if (front->made < front->thread_heaps_max) {
+	} else if (front->made < front->thread_heaps_max &&
+		   own_table_grow(&front->thread_heap_table,
+				  (front->made + 2) * (size_t)THREAD_HEAP_STRIDE)) {
 		own = thread_heap_numbered(front, ++front->made);
 		thread_heap_init(own, heap, front->made);
 	}
@@ -735,7 +752,7 @@ struct thread_heap *thread_heap_begin(struct heap *heap)
 	if (own != NULL && !front->is_watched) {
 		own->small_bytes_end = SMALL_BYTES_MAX + 1;
 		own->cached_bytes_end = CACHE_BLOCK_BYTES_MAX + 1;
-		own->span = front->range.bytes;
+		own->span = atomic_load_explicit(&front->span, memory_order_acquire);
 	}
 	return own;
 }

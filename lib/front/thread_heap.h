@@ -23,6 +23,7 @@
 #include "base/text.h"
 #include "front/block_cache.h"
 #include "front/slab.h"
+#include "pages/own_memory.h"
 #include "pages/range.h"
 
 struct heap;
@@ -41,7 +42,7 @@ struct thread_heap {
 	/* What the fast paths read; all 0 where there is none. */
 	size_t small_bytes_end; /* requests from here on are not for us */
 	uintptr_t base;         /* of the heap's range */
-	size_t span;            /* and its length */
+	size_t span;            /* and how far its table of slabs reached lately */
 	struct slab *slabs;     /* an entry for each SLAB_BYTES of it */
 	uintptr_t key;
 	bool is_busy;           /* the caller is inside, or a handler that interrupted it is */
@@ -71,9 +72,10 @@ extern struct thread_heap thread_heap_none;
 struct front {
 	bool is_on;
 	struct range range;
-	struct slab *slabs;
-	size_t slab_count;
-	uint8_t *slacks;       /* for each 16 bytes of the range, if the books are kept */
+	struct slab *slabs;      /* an entry for each SLAB_BYTES */
+	_Atomic size_t span;     /* bytes of the range that have entries; grows under the lock */
+	struct own_table slab_table;
+	struct own_table slack_table; /* a byte for each 16 of the range, if the books are kept */
 	uint64_t key;
 	bool is_watched;       /* no fast paths */
 	struct lock lock;      /* of the lists and of idle and made */
@@ -84,8 +86,9 @@ struct front {
 	uint32_t idle;         /* thread heaps without a thread, 0: none */
 	uint32_t made;         /* numbers given out are 1 to this */
 	uint32_t thread_heaps_max;
+	bool keeps_slacks;
 	struct object *_Atomic pending; /* freed by who could have no thread heap */
-	unsigned char *thread_heaps;
+	struct own_table thread_heap_table;
 };
 
 /*
@@ -106,7 +109,7 @@ void thread_heap_end(struct thread_heap *own);
 static inline struct slab *front_slab(const struct front *front, const void *p)
 {
 	uintptr_t offset = (uintptr_t)p - front->range.base;
-	if (offset >= front->range.bytes)
+	if (offset >= atomic_load_explicit(&front->span, memory_order_acquire))
 		return NULL;
 	struct slab *slab = &front->slabs[offset >> SLAB_SHIFT];
 	return __atomic_load_n(&slab->state, __ATOMIC_RELAXED) == SLAB_NONE ? NULL : slab;
@@ -120,16 +123,19 @@ static inline uintptr_t front_slab_base(const struct front *front, const struct 
 /* Bytes of an object that nobody asked for; known only if the books are kept, else 0. */
 static inline size_t slab_slack(const struct front *front, const void *p)
 {
-	if (front->slacks == NULL)
+	if (!front->keeps_slacks)
 		return 0;
-	return front->slacks[((uintptr_t)p - front->range.base) / SMALL_STEP_BYTES];
+	const uint8_t *slacks = front->slack_table.base;
+	return slacks[((uintptr_t)p - front->range.base) / SMALL_STEP_BYTES];
 }
 
 static inline void slab_set_slack(const struct front *front, const void *p, size_t slack_bytes)
 {
-	if (front->slacks != NULL)
-		front->slacks[((uintptr_t)p - front->range.base) / SMALL_STEP_BYTES] =
-			(uint8_t)size_min(slack_bytes, UINT8_MAX);
+	if (!front->keeps_slacks)
+		return;
+	uint8_t *slacks = front->slack_table.base;
+	slacks[((uintptr_t)p - front->range.base) / SMALL_STEP_BYTES] =
+		(uint8_t)size_min(slack_bytes, UINT8_MAX);
 }
 
 /* ---- the long ways ---- */

@@ -70,11 +70,6 @@ void *os_map(size_t bytes)
 	return (void *)map_anywhere(bytes, PROT_READ | PROT_WRITE, COMMIT_FLAGS);
 }
 
-void *os_map_sparse(size_t bytes)
-{
-	return (void *)map_anywhere(bytes, PROT_READ | PROT_WRITE, RESERVE_FLAGS);
-}
-
 void *os_map_aligned(size_t bytes, size_t align)
 {
 	return (void *)map_aligned(bytes, align, PROT_READ | PROT_WRITE, COMMIT_FLAGS);

@@ -25,9 +25,6 @@ size_t os_page_bytes(void);
 /* New zeroed memory anywhere, or NULL. */
 void *os_map(size_t bytes);
 
-/* As os_map(), for a table of which little is ever touched: not charged to the commit limit. */
-void *os_map_sparse(size_t bytes);
-
 /* New zeroed memory at a multiple of `align`, a power of two of at least a page, or NULL. */
 void *os_map_aligned(size_t bytes, size_t align);
 

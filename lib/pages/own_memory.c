@@ -12,12 +12,35 @@ void *own_memory_create(size_t bytes)
 	return os_map(align_up(bytes, os_page_bytes()));
 }
 
-void *own_memory_create_sparse(size_t bytes)
-{
-	return os_map_sparse(align_up(bytes, os_page_bytes()));
-}
-
 void own_memory_destroy(void *memory, size_t bytes)
 {
 	os_unmap((uintptr_t)memory, align_up(bytes, os_page_bytes()));
+}
+
+enum { TABLE_STEP_BYTES = 64 << 10 };
+
+bool own_table_init(struct own_table *table, size_t bytes_max)
+{
+	bytes_max = align_up(bytes_max, TABLE_STEP_BYTES);
+	*table = (struct own_table){os_reserve_aligned(bytes_max, os_page_bytes()), 0, bytes_max};
+	return table->base != NULL;
+}
+
+bool own_table_grow(struct own_table *table, size_t bytes)
+{
+	bytes = align_up(bytes, TABLE_STEP_BYTES);
+	if (bytes <= table->bytes)
+		return true;
+	if (bytes > table->bytes_max ||
+	    !os_commit((uintptr_t)table->base + table->bytes, bytes - table->bytes))
+		return false;
+	table->bytes = bytes;
+	return true;
+}
+
+void own_table_finish(struct own_table *table)
+{
+	if (table->base != NULL)
+		os_unmap((uintptr_t)table->base, table->bytes_max);
+	*table = (struct own_table){0};
 }

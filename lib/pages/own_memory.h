@@ -5,14 +5,28 @@
 #ifndef PAGES_OWN_MEMORY_H
 #define PAGES_OWN_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* `bytes` of zeroed memory, rounded up to pages, or NULL. */
 void *own_memory_create(size_t bytes);
 /* Give it back; `bytes` as at creation. */
-/* The same for a table of which little is ever touched. */
-void *own_memory_create_sparse(size_t bytes);
-
 void own_memory_destroy(void *memory, size_t bytes);
+
+/*
+ * A table that grows in place, in address space reserved for the largest it can be. What it has not
+ * grown to is neither charged nor, in a process whose memory is locked, resident.
+ */
+struct own_table {
+	void *base; /* NULL: there is none */
+	size_t bytes;
+	size_t bytes_max;
+};
+
+/* Reserve a table, empty at first. False: no address space. */
+bool own_table_init(struct own_table *table, size_t bytes_max);
+/* Have `bytes` of it at least, zeroed where they are new. False: it is as it was. */
+bool own_table_grow(struct own_table *table, size_t bytes);
+void own_table_finish(struct own_table *table);
 
 #endif
