@@ -4,7 +4,7 @@
  *
  * Between 1 KiB and 32 KiB a block is the strategy's, behind a lock, and merged when it is freed,
  * only to be split again by the next request. A thread keeps a few of them: to the strategy they
- * are live, to everybody else they are free, which the heap's key in their second word says.
+ * are live, to everybody else they are free, which the mark in their second word says (slab.h).
  *
  * The cache is a table by size, without chains: sizes that meet in an entry put each other out.
  * What it holds is bounded by bytes and by blocks of a size; what does not fit goes back to the
@@ -13,10 +13,14 @@
 #ifndef FRONT_BLOCK_CACHE_H
 #define FRONT_BLOCK_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
+
+struct heap;
+struct block_size;
 
 enum {
 	CACHE_STEP_BYTES = 16,
@@ -29,7 +33,7 @@ enum {
 /* A block in the cache; the first two words are as those of a free object of a slab. */
 struct cached_block {
 	struct cached_block *next;
-	uintptr_t key;
+	uintptr_t mark;
 	size_t usable_bytes;
 };
 
@@ -57,12 +61,12 @@ ALLOT_INLINE struct cache_entry *cache_entry_of(struct block_cache *cache, uint3
 }
 
 /*
- * A block that comes from the strategy may hold the key still, from an object that was there
- * before: it is not to look as if it were in a cache.
+ * A block that comes from the strategy may have the mark still, of an object that was there before:
+ * it is not to look as if it were in a cache.
  */
 static inline void block_cache_clear(void *p)
 {
-	((struct cached_block *)p)->key = 0;
+	((struct cached_block *)p)->mark = 0;
 }
 
 /* A block of at least `bytes` for a request that is no larger than the largest, or NULL. */
@@ -76,8 +80,15 @@ ALLOT_INLINE void *block_cache_take(struct block_cache *cache, size_t bytes)
 	entry->head = block->next;
 	entry->count--;
 	cache->bytes -= block->usable_bytes;
-	block->key = 0;
+	block->mark = 0;
 	return block;
 }
+
+/* Put in a block of that size, which is live. False: there are enough of them. */
+bool block_cache_put(struct block_cache *cache, struct heap *heap, void *p,
+		     const struct block_size *size);
+
+/* Give all blocks back to the strategy. */
+void block_cache_flush(struct block_cache *cache, struct heap *heap);
 
 #endif

@@ -283,8 +283,9 @@ bool heap_block_size(struct heap *heap, void *p, struct block_size *out)
 /* Is a block that its strategy calls live in the cache of some thread? */
 static bool is_cached(const struct heap *heap, const struct block_info *block)
 {
+	const struct cached_block *p = (const struct cached_block *)block->payload;
 	return heap->front.is_on && block->requested_bytes > SMALL_BYTES_MAX &&
-	       ((const struct cached_block *)block->payload)->key == heap->front.key;
+	       p->mark == free_mark(heap->front.key, p);
 }
 
 /*
@@ -484,7 +485,8 @@ ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct heap_caller *ca
 		p = allocate_in_arena(heap, &caller->arena, bytes, align);
 		is_zero = false;
 	}
-	if (p != NULL && !is_zero && bytes > SMALL_BYTES_MAX && heap->front.is_on)
+	/* Small ones as well, which may grow in place. */
+	if (p != NULL && !is_zero && heap->front.is_on)
 		block_cache_clear(p);
 	if (p == NULL)
 		books_count(&heap->books.failures);

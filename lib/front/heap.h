@@ -136,8 +136,8 @@ size_t heap_usable_bytes(struct heap *heap, const void *p);
 bool heap_owns(const struct heap *heap, const void *p);
 
 /*
- * Give back all that is free but `keep_bytes` at the end of each arena, and what other threads
- * keep ready for themselves. Returns bytes given.
+ * Give back all that is free, but for `keep_bytes` at the end of each arena and for what threads
+ * other than the caller keep ready for themselves. Returns bytes given.
  */
 size_t heap_trim(struct heap *heap, struct heap_caller *caller, size_t keep_bytes);
 

@@ -7,9 +7,10 @@
  * slab stands in a table beside the heap, one entry for each 16 KiB of the heap's range: whose an
  * address is costs a subtraction, a comparison and one load.
  *
- * Objects. A free object has the next free one in its first word and the heap's key in its second;
- * an allocated one has never the key there unless the program puts it there. So a second free of
- * an object that is still free is one comparison, and a walk tells live from free without a lock.
+ * Objects. A free object has the next free one in its first word and a mark in its second: the
+ * heap's key, bound to the object's address. An allocated one has not, whatever it holds: the mark
+ * is taken off, and a copy of another's means nothing here. So a second free of an object that is
+ * still free is one comparison, and a walk tells live from free without a lock.
  * Objects come into being page by page ("carved") as they are needed.
  *
  * Ownership. A slab is *owned* by one thread's heap, whose frees are plain loads and stores, or it
@@ -79,8 +80,17 @@ static_assert(sizeof(struct slab) == 64, "a slab's entry is a cache line");
 /* A free object. */
 struct object {
 	struct object *next;
-	uintptr_t key;
+	uintptr_t mark;
 };
+
+/*
+ * The mark of a free object or block at `p`. Bound to the address because programs move words about
+ * that they never wrote, and those may have been a free object's: elsewhere they must say nothing.
+ */
+ALLOT_INLINE uintptr_t free_mark(uintptr_t key, const void *p)
+{
+	return key ^ (uintptr_t)p;
+}
 
 /* ---- offsets ---- */
 
@@ -109,6 +119,17 @@ ALLOT_INLINE void slab_set_carved_bytes(struct slab *slab, uint32_t bytes)
 ALLOT_INLINE bool slab_has_object_at(const struct slab *slab, uint32_t offset)
 {
 	return (uint32_t)(offset * slab->magic) < slab->magic && offset < slab_carved_bytes(slab);
+}
+
+static inline uint32_t slab_carved_count(const struct slab *slab)
+{
+	return (uint32_t)(slab_carved_bytes(slab) / class_bytes(slab->class));
+}
+
+/* Whoever looks an address up reads it without a lock. */
+static inline void slab_set_state(struct slab *slab, enum slab_state state)
+{
+	__atomic_store_n(&slab->state, (uint8_t)state, __ATOMIC_RELAXED);
 }
 
 /* How many objects a slab of a class has room for. */

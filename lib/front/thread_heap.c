@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The long ways of small objects. See thread_heap.h, and slab.h for the rules of ownership.
- *
- * Lists of slabs are linked by their numbers in the table; 0 ends them, for the first unit of the
- * range holds a region's beginning and can be no slab.
  */
 #include "front/thread_heap.h"
 
-#include <string.h>
-
 #include "front/heap.h"
-#include "pages/own_memory.h"
 
 enum {
 	SPARES_MAX = 16,
@@ -18,143 +12,16 @@ enum {
 	WAKE_SHARE = 4,     /* a full slab is used again when this part of it is free, */
 	WAKE_OBJECTS_MAX = 32, /* or so many objects */
 	ENDLESS = INT32_MAX,
-	SPAN_STEP_BYTES = 16 << 20, /* of the range, for which the table grows at a time */
-	THREAD_HEAP_STRIDE = 4096,
-	THREAD_HEAPS_MIN = 1 << 10,
-	THREAD_HEAPS_MAX = 1 << 14,
 };
-
-/* Address space of the range, and how little of it is still of use. */
-static const size_t range_bytes_max = (size_t)64 << 30;
-static const size_t range_bytes_min = (size_t)1 << 20;
-enum { RANGE_ALIGN_BYTES = 4 << 20 };
 
 static_assert(sizeof(struct thread_heap) <= THREAD_HEAP_STRIDE, "a thread heap fits its place");
 
 struct thread_heap thread_heap_none;
 
-/* ---- what is shared ---- */
-
-bool front_init(struct front *front, bool is_break, uint64_t key, bool is_watched,
-		bool keeps_slacks, const _Atomic unsigned *freeze_count)
-{
-	bool has_range = is_break ? range_init_break(&front->range, range_bytes_max,
-						     RANGE_ALIGN_BYTES) :
-				    range_init(&front->range, range_bytes_max, range_bytes_min,
-					       RANGE_ALIGN_BYTES);
-	if (!has_range)
-		return false;
-	size_t slab_count = front->range.bytes >> SLAB_SHIFT;
-	front->thread_heaps_max =
-		(uint32_t)size_max(THREAD_HEAPS_MIN, size_min(THREAD_HEAPS_MAX, slab_count));
-	front->key = key | 1;
-	front->is_watched = is_watched;
-	front->keeps_slacks = keeps_slacks;
-	front->freeze_count = freeze_count;
-	front->is_on =
-		own_table_init(&front->slab_table, slab_count * sizeof(struct slab)) &&
-		own_table_init(&front->thread_heap_table,
-			       (front->thread_heaps_max + 1) * (size_t)THREAD_HEAP_STRIDE) &&
-		(!keeps_slacks ||
-		 own_table_init(&front->slack_table, front->range.bytes / SMALL_STEP_BYTES));
-	front->slabs = front->slab_table.base;
-	if (!front->is_on)
-		front_finish(front);
-	return front->is_on;
-}
-
-void front_finish(struct front *front)
-{
-	own_table_finish(&front->slab_table);
-	own_table_finish(&front->thread_heap_table);
-	own_table_finish(&front->slack_table);
-	range_finish(&front->range);
-	*front = (struct front){0};
-}
-
 static struct thread_heap *thread_heap_numbered(const struct front *front, uint32_t number)
 {
 	return (struct thread_heap *)(void *)((char *)front->thread_heap_table.base +
 					      number * (size_t)THREAD_HEAP_STRIDE);
-}
-
-/* False when a fork holds the lock, or begins to: nobody waits for that. */
-static bool front_lock(struct front *front)
-{
-	uintptr_t self = thread_self();
-	return likely(lock_try(&front->lock, self, thread_is_alone())) ||
-	       (!lock_is_mine(&front->lock, self) &&
-		lock_wait(&front->lock, self, front->freeze_count));
-}
-
-static void front_unlock(struct front *front)
-{
-	lock_give(&front->lock, thread_is_alone());
-}
-
-/* Have entries for the first `bytes` of the range. */
-static bool front_extend(struct front *front, size_t bytes)
-{
-	if (bytes <= atomic_load_explicit(&front->span, memory_order_acquire))
-		return true;
-	if (!front_lock(front))
-		return false;
-	size_t span = size_min(align_up(bytes, SPAN_STEP_BYTES), front->range.bytes);
-	bool is_done = bytes <= span &&
-		       own_table_grow(&front->slab_table,
-				      (span >> SLAB_SHIFT) * sizeof(struct slab)) &&
-		       (!front->keeps_slacks ||
-			own_table_grow(&front->slack_table, span / SMALL_STEP_BYTES));
-	if (is_done && span > atomic_load(&front->span))
-		atomic_store_explicit(&front->span, span, memory_order_release);
-	front_unlock(front);
-	return is_done;
-}
-
-static struct slab *slab_numbered(const struct front *front, uint32_t number)
-{
-	return &front->slabs[number];
-}
-
-static uint32_t number_of(const struct front *front, const struct slab *slab)
-{
-	return (uint32_t)(slab - front->slabs);
-}
-
-static void slab_set_state(struct slab *slab, enum slab_state state)
-{
-	__atomic_store_n(&slab->state, (uint8_t)state, __ATOMIC_RELAXED);
-}
-
-/* ---- lists of slabs ---- */
-
-static void list_push(const struct front *front, uint32_t *head, struct slab *slab)
-{
-	uint32_t number = number_of(front, slab);
-	slab->own.next = *head;
-	slab->previous = 0;
-	if (*head != 0)
-		slab_numbered(front, *head)->previous = number;
-	*head = number;
-}
-
-static void list_remove(const struct front *front, uint32_t *head, struct slab *slab)
-{
-	if (slab->previous != 0)
-		slab_numbered(front, slab->previous)->own.next = slab->own.next;
-	else
-		*head = slab->own.next;
-	if (slab->own.next != 0)
-		slab_numbered(front, slab->own.next)->previous = slab->previous;
-}
-
-static struct slab *list_pop(const struct front *front, uint32_t *head)
-{
-	struct slab *slab = slab_numbered(front, *head);
-	if (*head == 0)
-		return NULL;
-	list_remove(front, head, slab);
-	return slab;
 }
 
 /* ---- being inside ---- */
@@ -181,7 +48,7 @@ static void long_way_end(struct thread_heap *own)
 static struct slab *slab_create(struct thread_heap *own)
 {
 	struct front *front = &own->heap->front;
-	struct slab *slab = list_pop(front, &own->spare);
+	struct slab *slab = slab_list_pop(front, &own->spare);
 	if (slab != NULL) {
 		own->spare_count--;
 		return slab;
@@ -213,10 +80,17 @@ static void slab_release(struct thread_heap *own, struct slab *slab)
 	if (own->spare_count < SPARES_MAX) {
 		slab_set_state(slab, SLAB_SPARE);
 		own->spare_count++;
-		list_push(&own->heap->front, &own->spare, slab);
+		slab_list_push(&own->heap->front, &own->spare, slab);
 	} else {
 		slab_destroy(own->heap, slab);
 	}
+}
+
+static void spares_destroy(struct thread_heap *own)
+{
+	for (struct slab *slab; (slab = slab_list_pop(&own->heap->front, &own->spare)) != NULL;)
+		slab_destroy(own->heap, slab);
+	own->spare_count = 0;
 }
 
 /* ---- states of an owned slab ---- */
@@ -224,11 +98,6 @@ static void slab_release(struct thread_heap *own, struct slab *slab)
 static uint32_t wake_count(unsigned class)
 {
 	return (uint32_t)size_min(slab_capacity(class) / WAKE_SHARE, WAKE_OBJECTS_MAX);
-}
-
-static uint32_t carved_count(const struct slab *slab)
-{
-	return (uint32_t)(slab_carved_bytes(slab) / class_bytes(slab->class));
 }
 
 /* All objects are live. */
@@ -250,13 +119,13 @@ static void slab_offer(struct thread_heap *own, struct slab *slab, uint32_t live
 	slab->own.count = (int32_t)live;
 	slab->bin = &slab->own;
 	slab_set_state(slab, SLAB_AVAILABLE);
-	list_push(&own->heap->front, &own->available[slab->class], slab);
+	slab_list_push(&own->heap->front, &own->available[slab->class], slab);
 }
 
 static void slab_make_current(struct thread_heap *own, struct slab *slab)
 {
 	struct bin *bin = &own->bins[slab->class];
-	own->current[slab->class] = number_of(&own->heap->front, slab);
+	own->current[slab->class] = slab_number(&own->heap->front, slab);
 	slab_set_state(slab, SLAB_CURRENT);
 	bin->count = ENDLESS;
 	bin->head = slab->own.head;
@@ -273,10 +142,10 @@ static void slab_count_frees(struct thread_heap *own, struct slab *slab, uint32_
 		return;
 	if (slab->state == SLAB_RESTING) {
 		uint32_t freed = (uint32_t)((int32_t)wake_count(slab->class) - slab->own.count);
-		list_remove(front, &own->resting, slab);
-		slab_offer(own, slab, carved_count(slab) - freed);
+		slab_list_remove(front, &own->resting, slab);
+		slab_offer(own, slab, slab_carved_count(slab) - freed);
 	} else {
-		list_remove(front, &own->available[slab->class], slab);
+		slab_list_remove(front, &own->available[slab->class], slab);
 		slab_release(own, slab);
 	}
 }
@@ -350,7 +219,7 @@ static enum claim slab_claim(struct thread_heap *own, struct slab *slab, uint64_
 		bool is_listed = atomic_load_explicit(&slab->remote, memory_order_acquire) ==
 				 (REMOTE_DETACHED | REMOTE_LISTED);
 		if (is_listed) {
-			list_remove(front, &front->listed[slab->class], slab);
+			slab_list_remove(front, &front->listed[slab->class], slab);
 			atomic_fetch_sub_explicit(&front->listed_counts[slab->class], 1,
 						  memory_order_relaxed);
 			atomic_store_explicit(&slab->remote, home, memory_order_relaxed);
@@ -367,7 +236,7 @@ static enum claim slab_claim(struct thread_heap *own, struct slab *slab, uint64_
 		return CLAIM_LOST;
 	atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
 	slab_set_full(slab);
-	list_push(front, &own->resting, slab);
+	slab_list_push(front, &own->resting, slab);
 	return CLAIMED;
 }
 
@@ -406,7 +275,7 @@ static void chain_publish(struct thread_heap *own, struct slab *slab, struct obj
 							memory_order_relaxed));
 	if (!(remote & REMOTE_QUEUED))
 		dirty_push(thread_heap_numbered(front, remote_home(remote)), slab,
-			   number_of(front, slab));
+			   slab_number(front, slab));
 }
 
 static void outbox_flush(struct thread_heap *own, struct outbox *box)
@@ -428,7 +297,7 @@ static void outboxes_flush(struct thread_heap *own)
 static void outbox_put(struct thread_heap *own, struct slab *slab, struct object *object)
 {
 	struct outbox *box =
-		&own->outboxes[number_of(&own->heap->front, slab) % OUTBOXES];
+		&own->outboxes[slab_number(&own->heap->front, slab) % OUTBOXES];
 	if (box->slab != slab) {
 		outbox_flush(own, box);
 		*box = (struct outbox){.slab = slab, .tail = object};
@@ -440,29 +309,6 @@ static void outbox_put(struct thread_heap *own, struct slab *slab, struct object
 }
 
 /* ---- free ---- */
-
-bool slab_object_is_live(const struct front *front, const struct slab *slab, const void *p)
-{
-	uint32_t offset = (uint32_t)((uintptr_t)p - front_slab_base(front, slab));
-	return slab_has_object_at(slab, offset) && ((const struct object *)p)->key != front->key;
-}
-
-void slab_report(struct heap *heap, const struct slab *slab, const void *p, const char *call)
-{
-	const struct front *front = &heap->front;
-	uintptr_t base = front_slab_base(front, slab);
-	uint32_t offset = (uint32_t)((uintptr_t)p - base);
-	size_t bytes = class_bytes(slab->class);
-	uintptr_t block = (uintptr_t)p - offset % bytes;
-	struct heap_fault report = {.call = call};
-	if (offset % ALIGN_BYTES != 0)
-		report.fault = (struct fault){FAULT_MISALIGNED, (uintptr_t)p, block, bytes};
-	else if (slab_has_object_at(slab, offset) || offset % bytes == 0)
-		report.fault = (struct fault){FAULT_DOUBLE_FREE, (uintptr_t)p, block, bytes};
-	else
-		report.fault = (struct fault){FAULT_INTERIOR, (uintptr_t)p, block, bytes};
-	heap->config.report(&report, heap->config.report_context);
-}
 
 /* Free an object that is marked as free, in a long way. */
 static void object_free(struct thread_heap *own, struct slab *slab, struct object *object)
@@ -496,7 +342,7 @@ bool thread_heap_free(struct thread_heap *own, struct heap *heap, struct slab *s
 		slab_report(heap, slab, p, call);
 		return false;
 	}
-	object->key = heap->front.key;
+	object->mark = free_mark(heap->front.key, p);
 	if (own == &thread_heap_none || !long_way_begin(own)) {
 		pending_put(own == &thread_heap_none ? &heap->front.pending : &own->pending,
 			    object, object);
@@ -525,7 +371,7 @@ static bool slab_carve(struct thread_heap *own, struct slab *slab)
 	for (uint32_t at = stop; at > begin;) {
 		at -= (uint32_t)bytes;
 		struct object *object = (struct object *)(base + at);
-		*object = (struct object){next, front->key};
+		*object = (struct object){next, free_mark(front->key, object)};
 		next = object;
 	}
 	slab_set_carved_bytes(slab, stop);
@@ -544,7 +390,7 @@ static void slab_detach(struct thread_heap *own, struct slab *slab)
 		return;
 	/* Others were faster and will queue it. */
 	atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
-	list_push(&own->heap->front, &own->resting, slab);
+	slab_list_push(&own->heap->front, &own->resting, slab);
 }
 
 /* A slab of this class that a thread left when it ended. */
@@ -554,7 +400,7 @@ static struct slab *slab_adopt(struct thread_heap *own, unsigned class)
 	_Atomic uint32_t *count = &front->listed_counts[class];
 	if (atomic_load_explicit(count, memory_order_relaxed) == 0 || !front_lock(front))
 		return NULL;
-	struct slab *slab = list_pop(front, &front->listed[class]);
+	struct slab *slab = slab_list_pop(front, &front->listed[class]);
 	if (slab != NULL) {
 		atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
 		atomic_store_explicit(&slab->remote, remote_of_home(own->number),
@@ -600,7 +446,7 @@ static bool bin_fill(struct thread_heap *own, unsigned class)
 			own->current[class] = 0;
 			slab_detach(own, slab);
 		}
-		slab = list_pop(front, &own->available[class]);
+		slab = slab_list_pop(front, &own->available[class]);
 		if (slab == NULL)
 			slab = slab_adopt(own, class);
 		if (slab == NULL)
@@ -622,7 +468,7 @@ void *thread_heap_allocate(struct thread_heap *own, size_t bytes)
 	if (bin->head != NULL || bin_fill(own, class)) {
 		object = bin->head;
 		bin->head = object->next;
-		object->key = 0;
+		object->mark = 0;
 	}
 	long_way_end(own);
 	return object;
@@ -630,92 +476,20 @@ void *thread_heap_allocate(struct thread_heap *own, size_t bytes)
 
 /* ---- medium blocks ---- */
 
-static void cache_entry_flush(struct thread_heap *own, struct cache_entry *entry)
-{
-	struct cached_block *block = entry->head;
-	entry->head = NULL;
-	entry->count = 0;
-	while (block != NULL) {
-		struct cached_block *next = block->next;
-		own->cache.bytes -= block->usable_bytes;
-		block->key = 0;
-		heap_block_destroy(own->heap, block);
-		block = next;
-	}
-}
-
-static void cache_flush(struct thread_heap *own)
-{
-	for (size_t i = 0; i < CACHE_ENTRIES; i++)
-		cache_entry_flush(own, &own->cache.entries[i]);
-}
-
 enum cache_result thread_heap_cache(struct thread_heap *own, void *p)
 {
 	struct block_size size;
-	struct cached_block *block = p;
 	/* The fast path may not know of this slab yet. */
 	if (own->is_busy || front_slab(&own->heap->front, p) != NULL ||
-	    !heap_block_size(own->heap, p, &size) ||
-	    size.requested_bytes <= SMALL_BYTES_MAX || block->key == own->key)
+	    !heap_block_size(own->heap, p, &size) || size.requested_bytes <= SMALL_BYTES_MAX ||
+	    ((struct cached_block *)p)->mark == free_mark(own->key, p))
 		return CACHE_UNSURE;
-	uint32_t step = cache_step(size.requested_bytes);
-	struct cache_entry *entry = cache_entry_of(&own->cache, step);
-	if (size.requested_bytes >= own->cached_bytes_end ||
-	    (entry->step == step && entry->count == CACHE_ENTRY_BLOCKS_MAX))
+	if (size.requested_bytes >= own->cached_bytes_end)
 		return CACHE_REFUSED;
 	thread_heap_enter(own);
-	if (entry->step != step) {
-		cache_entry_flush(own, entry);
-		entry->step = step;
-	}
-	if (own->cache.bytes + size.usable_bytes > CACHE_BYTES_MAX)
-		cache_flush(own);
-	*block = (struct cached_block){entry->head, own->key, size.usable_bytes};
-	entry->head = block;
-	entry->count++;
-	own->cache.bytes += size.usable_bytes;
+	bool is_taken = block_cache_put(&own->cache, own->heap, p, &size);
 	thread_heap_leave(own);
-	return CACHE_TOOK;
-}
-
-/* ---- check ---- */
-
-/* The list of a slab nobody touches holds free objects of it, as many as it says. */
-static bool slab_list_check(const struct front *front, const struct slab *slab)
-{
-	uint32_t capacity = slab_capacity(slab->class);
-	uint32_t count = 0;
-	for (const struct object *object = slab->own.head; object != NULL; object = object->next) {
-		if (front_slab(front, object) != slab || object->key != front->key ||
-		    ++count > capacity)
-			return false;
-	}
-	return slab->state != SLAB_AVAILABLE ||
-	       carved_count(slab) - count == (uint32_t)slab->own.count;
-}
-
-static bool slab_check(const struct front *front, const struct slab *slab)
-{
-	if (slab->class >= SMALL_CLASSES)
-		return false;
-	size_t bytes = class_bytes(slab->class);
-	return slab->magic == slab_magic(bytes) && slab_carved_bytes(slab) % bytes == 0 &&
-	       slab_carved_bytes(slab) <= slab_capacity(slab->class) * bytes &&
-	       (!thread_is_alone() || slab_list_check(front, slab));
-}
-
-bool front_check(const struct front *front, struct text *message)
-{
-	size_t span = atomic_load(&front->span);
-	for (size_t i = 0; i < span >> SLAB_SHIFT; i++) {
-		const struct slab *slab = &front->slabs[i];
-		if (slab->state == SLAB_NONE || slab_check(front, slab))
-			continue;
-		text_format(message, "broken slab at %p", (void *)front_slab_base(front, slab));
-		return false;
-	}
-	return true;
+	return is_taken ? CACHE_TOOK : CACHE_REFUSED;
 }
 
 /* ---- life ---- */
@@ -766,10 +540,8 @@ void thread_heap_flush(struct thread_heap *own)
 	pending_free(own, &front->pending);
 	outboxes_flush(own);
 	dirty_drain(own);
-	cache_flush(own);
-	for (struct slab *slab; (slab = list_pop(front, &own->spare)) != NULL;)
-		slab_destroy(own->heap, slab);
-	own->spare_count = 0;
+	block_cache_flush(&own->cache, own->heap);
+	spares_destroy(own);
 	long_way_end(own);
 }
 
@@ -781,7 +553,8 @@ static bool slab_leave(struct thread_heap *own, struct slab *slab, uint32_t live
 {
 	struct front *front = &own->heap->front;
 	uint64_t home = remote_of_home(own->number);
-	bool is_full = slab->own.head == NULL && carved_count(slab) == slab_capacity(slab->class);
+	bool is_full = slab->own.head == NULL &&
+		       slab_carved_count(slab) == slab_capacity(slab->class);
 	uint64_t detached = REMOTE_DETACHED | (is_full ? 0 : REMOTE_LISTED);
 	slab->bin = &slab->own;
 	slab->own.count = (int32_t)live;
@@ -794,7 +567,7 @@ static bool slab_leave(struct thread_heap *own, struct slab *slab, uint32_t live
 	if (!is_left)
 		atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
 	if (is_left && !is_full) {
-		list_push(front, &front->listed[slab->class], slab);
+		slab_list_push(front, &front->listed[slab->class], slab);
 		atomic_fetch_add_explicit(&front->listed_counts[slab->class], 1,
 					  memory_order_relaxed);
 	}
@@ -802,29 +575,26 @@ static bool slab_leave(struct thread_heap *own, struct slab *slab, uint32_t live
 	return is_left;
 }
 
-/* Leave the current slab of a class, as an available one first. */
-static void current_leave(struct thread_heap *own, unsigned class)
-{
-	struct front *front = &own->heap->front;
-	struct bin *bin = &own->bins[class];
-	if (own->current[class] == 0)
-		return;
-	struct slab *slab = slab_numbered(front, own->current[class]);
-	uint32_t free_count = 0;
-	for (struct object *object = bin->head; object != NULL; object = object->next)
-		free_count++;
-	slab->own.head = bin->head;
-	bin->head = NULL;
-	own->current[class] = 0;
-	slab_offer(own, slab, carved_count(slab) - free_count);
-}
-
+/* Objects in use of a slab that is not current, as far as its owner knows. */
 static uint32_t live_count(const struct slab *slab)
 {
 	uint32_t free_count = 0;
 	for (struct object *object = slab->own.head; object != NULL; object = object->next)
 		free_count++;
-	return carved_count(slab) - free_count;
+	return slab_carved_count(slab) - free_count;
+}
+
+/* Leave the current slab of a class, as an available one first. */
+static void current_leave(struct thread_heap *own, unsigned class)
+{
+	struct bin *bin = &own->bins[class];
+	if (own->current[class] == 0)
+		return;
+	struct slab *slab = slab_numbered(&own->heap->front, own->current[class]);
+	slab->own.head = bin->head;
+	bin->head = NULL;
+	own->current[class] = 0;
+	slab_offer(own, slab, live_count(slab));
 }
 
 /* Leave all slabs of a list; those that cannot be left stay on it. */
@@ -832,14 +602,14 @@ static bool list_leave(struct thread_heap *own, uint32_t *head)
 {
 	struct front *front = &own->heap->front;
 	uint32_t kept = 0;
-	for (struct slab *slab; (slab = list_pop(front, head)) != NULL;) {
+	for (struct slab *slab; (slab = slab_list_pop(front, head)) != NULL;) {
 		int32_t count = slab->own.count;
 		uint8_t state = slab->state;
 		if (slab_leave(own, slab, live_count(slab)))
 			continue;
 		slab->own.count = count;
 		slab_set_state(slab, (enum slab_state)state);
-		list_push(front, &kept, slab);
+		slab_list_push(front, &kept, slab);
 	}
 	*head = kept;
 	return kept == 0;
@@ -861,9 +631,7 @@ void thread_heap_end(struct thread_heap *own)
 		if (!is_done)
 			os_yield();
 	}
-	for (struct slab *slab; (slab = list_pop(front, &own->spare)) != NULL;)
-		slab_destroy(own->heap, slab);
-	own->spare_count = 0;
+	spares_destroy(own);
 	own->small_bytes_end = 0;
 	own->cached_bytes_end = 0;
 	own->span = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Thread heap: the small objects of one thread, and what all thread heaps of a heap share.
+ * Thread heap: the small objects of one thread.
  *
  * A request takes the first object of its class's bin; a free puts its object at the front of the
  * list of its slab, which is the class's bin when the slab is the current one. No lock, no atomic
@@ -19,14 +19,8 @@
 #ifndef FRONT_THREAD_HEAP_H
 #define FRONT_THREAD_HEAP_H
 
-#include "base/lock.h"
-#include "base/text.h"
 #include "front/block_cache.h"
-#include "front/slab.h"
-#include "pages/own_memory.h"
-#include "pages/range.h"
-
-struct heap;
+#include "front/front.h"
 
 enum { OUTBOXES = 8, OUTBOX_OBJECTS_MAX = 32 };
 
@@ -68,75 +62,10 @@ struct thread_heap {
 /* A thread heap that serves nobody: every call takes the long way. */
 extern struct thread_heap thread_heap_none;
 
-/* What the thread heaps of a heap share. */
-struct front {
-	bool is_on;
-	struct range range;
-	struct slab *slabs;      /* an entry for each SLAB_BYTES */
-	_Atomic size_t span;     /* bytes of the range that have entries; grows under the lock */
-	struct own_table slab_table;
-	struct own_table slack_table; /* a byte for each 16 of the range, if the books are kept */
-	uint64_t key;
-	bool is_watched;       /* no fast paths */
-	struct lock lock;      /* of the lists and of idle and made */
-	_Atomic bool is_frozen; /* a fork holds it */
-	const _Atomic unsigned *freeze_count; /* not 0: nobody waits for it */
-	uint32_t listed[SMALL_CLASSES];
-	_Atomic uint32_t listed_counts[SMALL_CLASSES]; /* read without the lock: worth a look? */
-	uint32_t idle;         /* thread heaps without a thread, 0: none */
-	uint32_t made;         /* numbers given out are 1 to this */
-	uint32_t thread_heaps_max;
-	bool keeps_slacks;
-	struct object *_Atomic pending; /* freed by who could have no thread heap */
-	struct own_table thread_heap_table;
-};
-
-/*
- * Begin: reserve a range and its table. False, and the front is off, when the address space has
- * no room for it. `range` is where the arenas' sources must take their regions, or, if `is_break`,
- * where the break will be.
- */
-bool front_init(struct front *front, bool is_break, uint64_t key, bool is_watched,
-		bool keeps_slacks, const _Atomic unsigned *freeze_count);
-void front_finish(struct front *front);
-
 /* A thread heap for the calling thread, or NULL when there is no memory for one more. */
 struct thread_heap *thread_heap_begin(struct heap *heap);
 /* Its thread is done: everything is handed over. */
 void thread_heap_end(struct thread_heap *own);
-
-/* The slab an address lies in, NULL when it is in none. */
-static inline struct slab *front_slab(const struct front *front, const void *p)
-{
-	uintptr_t offset = (uintptr_t)p - front->range.base;
-	if (offset >= atomic_load_explicit(&front->span, memory_order_acquire))
-		return NULL;
-	struct slab *slab = &front->slabs[offset >> SLAB_SHIFT];
-	return __atomic_load_n(&slab->state, __ATOMIC_RELAXED) == SLAB_NONE ? NULL : slab;
-}
-
-static inline uintptr_t front_slab_base(const struct front *front, const struct slab *slab)
-{
-	return front->range.base + ((uintptr_t)(slab - front->slabs) << SLAB_SHIFT);
-}
-
-/* Bytes of an object that nobody asked for; known only if the books are kept, else 0. */
-static inline size_t slab_slack(const struct front *front, const void *p)
-{
-	if (!front->keeps_slacks)
-		return 0;
-	const uint8_t *slacks = front->slack_table.base;
-	return slacks[((uintptr_t)p - front->range.base) / SMALL_STEP_BYTES];
-}
-
-static inline void slab_set_slack(const struct front *front, const void *p, size_t slack_bytes)
-{
-	if (!front->keeps_slacks)
-		return;
-	uint8_t *slacks = front->slack_table.base;
-	slacks[((uintptr_t)p - front->range.base) / SMALL_STEP_BYTES] =
-		(uint8_t)size_min(slack_bytes, UINT8_MAX);
-}
 
 /* ---- the long ways ---- */
 
@@ -150,15 +79,6 @@ bool thread_heap_free(struct thread_heap *own, struct heap *heap, struct slab *s
 		      const char *call);
 /* Hand over everything, and give spare slabs back. */
 void thread_heap_flush(struct thread_heap *own);
-
-/* Prove what can be proved of slabs without their owners; false with a line in `message`. */
-bool front_check(const struct front *front, struct text *message);
-
-/* Report what is wrong with freeing or resizing `p`, which lies in a slab. */
-void slab_report(struct heap *heap, const struct slab *slab, const void *p, const char *call);
-
-/* Is `p` an object of `slab` that is in use? Never a fault; takes no lock. */
-bool slab_object_is_live(const struct front *front, const struct slab *slab, const void *p);
 
 /* ---- the fast paths ---- */
 
@@ -206,7 +126,7 @@ ALLOT_INLINE void *thread_heap_try_allocate(struct thread_heap *own, size_t byte
 	struct object *object = bin->head;
 	if (likely(object != NULL)) {
 		bin->head = object->next;
-		object->key = 0;
+		object->mark = 0;
 	}
 	thread_heap_leave(own);
 	return object;
@@ -233,13 +153,13 @@ ALLOT_INLINE enum free_result thread_heap_try_free(struct thread_heap *own, void
 			       FREE_ELSEWHERE :
 			       FREE_IN_SLAB;
 	struct object *object = p;
-	uintptr_t key = own->key;
+	uintptr_t mark = free_mark(own->key, p);
 	if (unlikely(!slab_has_object_at(slab, (uint32_t)(offset & (SLAB_BYTES - 1)))) ||
-	    unlikely(object->key == key) || unlikely(own->is_busy))
+	    unlikely(object->mark == mark) || unlikely(own->is_busy))
 		return FREE_IN_SLAB;
 	thread_heap_enter(own);
 	struct bin *bin = slab->bin;
-	object->key = key;
+	object->mark = mark;
 	object->next = bin->head;
 	bin->head = object;
 	if (likely(--bin->count != 0))

@@ -214,6 +214,24 @@ THREAD_HEAP_TEST(wrong_pointers_are_told)
 	reports = 0;
 }
 
+THREAD_HEAP_TEST(words_that_were_free_objects_may_be_moved_about)
+{
+	/* What a block held before is anybody's to copy, written or not: it makes nothing free. */
+	uintptr_t was_free[2];
+	struct object *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	struct object *q = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+	void *medium = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+	release(&one, q);
+	memcpy(was_free, q, sizeof(was_free));
+	memcpy(p, was_free, sizeof(was_free));
+	memcpy(medium, was_free, sizeof(was_free));
+	cr_assert(heap_usable_bytes(&heap, p) >= OBJECT_BYTES);
+	cr_assert(heap_usable_bytes(&heap, medium) >= MEDIUM_BYTES);
+	release(&one, p);
+	release(&one, medium);
+	cr_assert_eq(reports, 0, "live blocks were taken for free ones");
+}
+
 /* ---- other threads ---- */
 
 THREAD_HEAP_TEST(a_sleeping_owner_keeps_nothing_that_others_freed)
