@@ -13,6 +13,7 @@
 #ifndef ALLOT_BENCH_SCENE_H
 #define ALLOT_BENCH_SCENE_H
 
+#include "chance.h"
 #include "peers.h"
 
 #include <stdbool.h>
@@ -24,27 +25,6 @@ enum {
 	SCENE_SIZE_COUNT = 4096, /* drawn sizes, used round and round */
 	SCENE_WHY_BYTES = 256,
 };
-
-/* A generator of 64-bit numbers (xorshift64*), small enough to stand inside a timed loop. */
-struct chance {
-	uint64_t value; /* never 0 */
-};
-
-static inline uint64_t chance_next(struct chance *chance)
-{
-	uint64_t x = chance->value;
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	chance->value = x;
-	return x * 0x2545F4914F6CDD1DULL;
-}
-
-/* A number below `limit`, which is below 2^32. Takes the upper half, the better one. */
-static inline size_t chance_below(struct chance *chance, size_t limit)
-{
-	return (size_t)(((chance_next(chance) >> 32) * limit) >> 32);
-}
 
 /*
  * Where scenes are played, one at a time: the prepared heap and what preparing needs. The fields
