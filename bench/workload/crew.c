@@ -16,13 +16,12 @@ struct member {
 	pthread_t thread;
 };
 
-/* Run a member in the thread that calls, and count what it called. */
+/* A member's thread, from its start to its end. */
 static void *member_run(void *argument)
 {
 	struct member *member = argument;
-	uint64_t count_before = heap_call_count;
 	member->work(&member->worker);
-	member->worker.operation_count += heap_call_count - count_before;
+	member->worker.operation_count += heap_call_count;
 	return NULL;
 }
 
@@ -37,7 +36,7 @@ void crew_run_shared(struct run *run, unsigned int count, void (*work)(struct wo
 			.work = work,
 		};
 	if (count == 1) {
-		member_run(&members[0]);
+		work(&members[0].worker);
 	} else {
 		for (unsigned int i = 0; i < count; i++)
 			if (pthread_create(&members[i].thread, NULL, member_run, &members[i]) != 0)

@@ -22,7 +22,7 @@ struct worker {
 	unsigned int index;       /* among its crew, from 0 */
 	struct chance chance;     /* its own, seeded by the index */
 	uint64_t checksum;        /* added to the run's: an order of threads must not matter */
-	uint64_t operation_count; /* as well; calls counted by heap.h come on top */
+	uint64_t operation_count; /* as well; what heap.h counts comes on top */
 };
 
 /* Run `work` on `count` threads, at most CREW_COUNT_MAX, and add what they found to the run. */

@@ -3,7 +3,7 @@
  * Items: blocks with something in them, for workloads that care for sizes and lifetimes only.
  *
  * A small item is written in full, as a program writes what it has just allocated; of a larger one
- * the start, and then a byte here and there, on each of its pages.
+ * the start, and then a byte on each of its pages.
  */
 #ifndef ALLOT_WORKLOAD_ITEM_H
 #define ALLOT_WORKLOAD_ITEM_H
@@ -14,7 +14,7 @@
 
 enum {
 	ITEM_WHOLE_BYTES = 1024,  /* so much is written in full */
-	ITEM_STRIDE_BYTES = 2048, /* from one byte to the next behind that */
+	ITEM_STRIDE_BYTES = 4096, /* from one byte to the next behind that */
 };
 
 /* A block of at least 8 bytes, or nothing: NULL. */

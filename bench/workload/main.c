@@ -13,6 +13,7 @@
  */
 #include "crew.h"
 #include "floor.h"
+#include "heap.h"
 #include "table.h"
 #include "ticks.h"
 
@@ -181,6 +182,8 @@ int main(int argc, char **argv)
 		floor_init();
 	uint64_t start_ns = clock_ns();
 	run.workload->run(&run);
-	run_print(&run, clock_ns() - start_ns);
+	uint64_t elapsed_ns = clock_ns() - start_ns;
+	run.operation_count += heap_call_count;
+	run_print(&run, elapsed_ns);
 	return EXIT_SUCCESS;
 }

@@ -5,13 +5,22 @@
 #include "table.h"
 
 #include "aligned.h"
+#include "arrays.h"
 #include "batch.h"
+#include "bulk.h"
 #include "false_sharing.h"
 #include "forks.h"
 #include "growth.h"
+#include "large.h"
+#include "messages.h"
+#include "mixed.h"
 #include "pair.h"
 #include "producer.h"
+#include "replace.h"
+#include "server.h"
+#include "short_threads.h"
 #include "single_calls.h"
+#include "stress.h"
 #include "thread_churn.h"
 #include "zeroed.h"
 
@@ -65,6 +74,26 @@ static const struct workload workloads[] = {
 	 "children of a process with a heap allocate, free and exit"},
 	{"latency", FAMILY_MICRO, 1, 1, 0, 2400000, single_calls_run,
 	 "times of single calls in a heap of about 50 MiB"},
+	{"replace", FAMILY_OWN, 1, 1, 0, 6000000, replace_run,
+	 "random replacement in a table of small blocks"},
+	{"replace-threads", FAMILY_OWN, 2, 1, 0, 3000000, replace_run,
+	 "random replacement of small blocks, each thread in a table of its own"},
+	{"mixed", FAMILY_OWN, 2, 1, 0, 1000000, mixed_run,
+	 "16 bytes to 256 KiB, brief and lasting, in a table that threads share"},
+	{"large", FAMILY_OWN, 1, 1, 0, 4000, large_run,
+	 "64 KiB to 16 MiB, replaced at random, every page touched"},
+	{"bulk", FAMILY_OWN, 1, 1, 0, 600000, bulk_run,
+	 "600,000 small objects, walked and freed in random order, three times"},
+	{"arrays", FAMILY_OWN, 1, 1, 0, 15, arrays_run,
+	 "vectors that double in turn, to tens of MiB"},
+	{"server", FAMILY_OWN, 2, 1, 0, 60000, server_run,
+	 "connections with their objects, handed from thread to thread"},
+	{"producer-consumer-asymmetric", FAMILY_OWN, 2, 2, 0, 60000, messages_run,
+	 "requests of many small blocks one way, replies of few large ones back"},
+	{"threads", FAMILY_OWN, 2, 2, 0, 12000, short_threads_run,
+	 "many short threads, two at a time, each with a small heap"},
+	{"stress", FAMILY_OWN, 2, 1, 0, 170, stress_run,
+	 "sizes by a power law, exchanged between threads that end and others that start"},
 };
 
 static const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
