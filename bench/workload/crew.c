@@ -32,7 +32,10 @@ void crew_run_shared(struct run *run, unsigned int count, void (*work)(struct wo
 	assert(count > 0 && count <= CREW_COUNT_MAX);
 	for (unsigned int i = 0; i < count; i++)
 		members[i] = (struct member){
-			.worker = {.run = run, .shared = shared, .index = i, .chance = chance_of(i)},
+			.worker = {.run = run,
+				   .shared = shared,
+				   .index = i,
+				   .chance = chance_of(i)},
 			.work = work,
 		};
 	if (count == 1) {

@@ -142,9 +142,9 @@ static bool run_prepare(struct run *run, const struct request *request)
 	if (request->thread_count == 0 || request->thread_count == workload->thread_count)
 		return true;
 	if (workload->thread_step == 0 || request->thread_count % workload->thread_step != 0) {
-		fprintf(stderr, "allot-workload: %s: not with %lu threads, only with %s %u\n",
+		fprintf(stderr, "allot-workload: %s: not with %lu threads, only with %s%u\n",
 			workload->name, request->thread_count,
-			workload->thread_step == 0 ? "" : "multiples of",
+			workload->thread_step == 0 ? "" : "multiples of ",
 			workload->thread_step == 0 ? workload->thread_count
 						   : workload->thread_step);
 		return false;

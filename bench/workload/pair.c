@@ -10,7 +10,8 @@
 static MICRO_INLINE void pair_body(struct worker *worker, const bool is_floor)
 {
 	size_t step_count = run_step_count(worker->run);
-	size_t bytes = worker->run->workload->bytes;
+	/* Read anew for each block: no allocator knows that the next one is like the last. */
+	volatile size_t bytes = worker->run->workload->bytes;
 	for (size_t step = 0; step < step_count; step++) {
 		void *block = micro_take(is_floor, bytes);
 		micro_write(block, step);

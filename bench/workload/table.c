@@ -7,13 +7,16 @@
 #include "aligned.h"
 #include "arrays.h"
 #include "batch.h"
+#include "bignum.h"
 #include "bulk.h"
 #include "false_sharing.h"
 #include "forks.h"
 #include "growth.h"
 #include "large.h"
+#include "logic.h"
 #include "messages.h"
 #include "mixed.h"
+#include "nbody.h"
 #include "pair.h"
 #include "producer.h"
 #include "replace.h"
@@ -21,7 +24,9 @@
 #include "short_threads.h"
 #include "single_calls.h"
 #include "stress.h"
+#include "text.h"
 #include "thread_churn.h"
+#include "tree.h"
 #include "zeroed.h"
 
 #include <string.h>
@@ -86,14 +91,24 @@ static const struct workload workloads[] = {
 	 "600,000 small objects, walked and freed in random order, three times"},
 	{"arrays", FAMILY_OWN, 1, 1, 0, 15, arrays_run,
 	 "vectors that double in turn, to tens of MiB"},
-	{"server", FAMILY_OWN, 2, 1, 0, 60000, server_run,
+	{"server", FAMILY_OWN, 2, 1, 0, 65000, server_run,
 	 "connections with their objects, handed from thread to thread"},
-	{"producer-consumer-asymmetric", FAMILY_OWN, 2, 2, 0, 60000, messages_run,
+	{"producer-consumer-asymmetric", FAMILY_OWN, 2, 2, 0, 32000, messages_run,
 	 "requests of many small blocks one way, replies of few large ones back"},
 	{"threads", FAMILY_OWN, 2, 2, 0, 12000, short_threads_run,
 	 "many short threads, two at a time, each with a small heap"},
 	{"stress", FAMILY_OWN, 2, 1, 0, 170, stress_run,
 	 "sizes by a power law, exchanged between threads that end and others that start"},
+	{"bignum", FAMILY_OWN, 1, 1, 0, 420, bignum_run,
+	 "big numbers factored, every result of a calculation in a block of its own"},
+	{"logic", FAMILY_OWN, 1, 1, 0, 4000, logic_run,
+	 "sums of products made smaller, in sets of cubes that grow and go"},
+	{"nbody", FAMILY_OWN, 1, 1, 0, 14, nbody_run,
+	 "gravity by an octree that is built anew for every step of time"},
+	{"tree", FAMILY_OWN, 1, 1, 0, 230000, tree_run,
+	 "a search tree of strings, in and out, whose lengths drift"},
+	{"text", FAMILY_OWN, 1, 1, 0, 6500, text_run,
+	 "strings appended to, split, counted in a hash table and joined"},
 };
 
 static const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);

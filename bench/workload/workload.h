@@ -26,7 +26,7 @@ struct workload {
 	const char *name;
 	enum family family;
 	unsigned int thread_count; /* by default */
-	unsigned int thread_step;  /* other numbers must be multiples of this; 0: there is no other */
+	unsigned int thread_step;  /* others must be multiples of this; 0: there are none */
 	size_t bytes;              /* of a block, where the name has it; else 0 */
 	size_t step_count;         /* at scale 1, what one step is being the workload's affair */
 	void (*run)(struct run *run);
