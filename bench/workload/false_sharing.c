@@ -21,13 +21,22 @@ struct table {
 	void *objects[CREW_COUNT_MAX];
 };
 
-/* Write to the object, as a counter that every write depends on, and free it. */
-static MICRO_INLINE uint64_t object_use(void *object, uint64_t start, const bool is_floor)
+/*
+ * Write to the object, as a counter that every write depends on. Not inline, for the loop takes
+ * most of the time, and must be the same code whoever allocates.
+ */
+static __attribute__((noinline)) uint64_t object_write(void *object, uint64_t start)
 {
 	micro_write(object, start);
 	for (uint64_t i = 0; i < WRITE_COUNT; i++)
 		micro_write(object, micro_read(object) + i);
-	uint64_t last = micro_read(object);
+	return micro_read(object);
+}
+
+/* Write to the object, and free it. */
+static MICRO_INLINE uint64_t object_use(void *object, uint64_t start, const bool is_floor)
+{
+	uint64_t last = object_write(object, start);
 	micro_give(is_floor, object);
 	return last;
 }

@@ -85,7 +85,7 @@ static const struct workload workloads[] = {
 	 "random replacement of small blocks, each thread in a table of its own"},
 	{"mixed", FAMILY_OWN, 2, 1, 0, 1000000, mixed_run,
 	 "16 bytes to 256 KiB, brief and lasting, in a table that threads share"},
-	{"large", FAMILY_OWN, 1, 1, 0, 4000, large_run,
+	{"large", FAMILY_OWN, 1, 1, 0, 7000, large_run,
 	 "64 KiB to 16 MiB, replaced at random, every page touched"},
 	{"bulk", FAMILY_OWN, 1, 1, 0, 600000, bulk_run,
 	 "600,000 small objects, walked and freed in random order, three times"},
