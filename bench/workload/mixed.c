@@ -13,8 +13,8 @@
 
 enum {
 	PLACE_COUNT = 2048,
-	STRIPE_COUNT = 64,   /* place i is of stripe i modulo this */
-	BRIEF_INTERVAL = 4,  /* one place of these is a brief one */
+	STRIPE_COUNT = 64,    /* place i is of stripe i modulo this */
+	BRIEF_INTERVAL = 4,   /* one place of these is a brief one */
 	LASTING_INTERVAL = 8, /* one replacement of these is at any place */
 	FIRST_LOG2 = 4,
 	LAST_LOG2 = 18,

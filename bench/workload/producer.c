@@ -11,8 +11,8 @@
 #include "sizes.h"
 
 enum {
-	BLOCK_COUNT = 200,     /* in a batch */
-	BATCH_COUNT = 16,      /* in a lane */
+	BLOCK_COUNT = 200,      /* in a batch */
+	BATCH_COUNT = 16,       /* in a lane */
 	HAND_OVER_INTERVAL = 8, /* batches after which the floor's consumer returns blocks */
 };
 

@@ -17,7 +17,7 @@
 
 enum {
 	LIVE_COUNT = 330000,
-	LARGE_INTERVAL = 500, /* one block of these is a large one ... */
+	LARGE_INTERVAL = 500,  /* one block of these is a large one ... */
 	LARGE_FIRST_LOG2 = 10, /* ... of 1 KiB ... */
 	LARGE_LAST_LOG2 = 16,  /* ... to 64 KiB */
 };
