@@ -50,6 +50,8 @@ struct command {
 	const char *next;                     /* what to type after it */
 	int usage_status;                     /* exit status of a wrong command line */
 	bool is_wrapper;                      /* its operands are another command line */
+	const char *operands_option;          /* option that lists operands to choose from, or NULL;
+						 another command line then follows "--" alone */
 	int (*run)(int argc, char **argv);    /* argv[0] is the command's name */
 };
 
@@ -57,6 +59,7 @@ extern const struct command command_allot;
 extern const struct command command_run;
 extern const struct command command_list;
 extern const struct command command_doctor;
+extern const struct command command_bench;
 extern const struct command command_help;
 
 /* All but command_allot, NULL-terminated, in the order they are shown. */
@@ -71,6 +74,7 @@ const struct command *command_nearest(const char *name);
 int run_main(int argc, char **argv);
 int list_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
+int bench_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
 #endif

@@ -183,6 +183,83 @@ const struct command command_doctor = {
 	.run = doctor_main,
 };
 
+static const struct command_option bench_options[] = {
+	{ .name = "with", .value = "NAME=LIB",
+	  .help = "another allocator, a library to preload; may be repeated" },
+	{ .name = "conf", .value = "NAME=OPTIONS",
+	  .help = "allot with these keys of allot.conf(5) as another one; may be repeated" },
+	{ .name = "strategies",
+	  .help = "every strategy by itself (front:off), each as another one" },
+	{ .name = "only", .value = "NAME,...", .help = "only these allocators" },
+	{ .name = "rounds", .value = "N", .help = "rounds: 5, or 2 with --quick" },
+	{ .name = "quick", .help = "a fifth of the work, and fewer rounds: not to be quoted" },
+	{ .name = "scale", .value = "F", .help = "F times the work; 1 is about a second a run" },
+	{ .name = "time", .value = "KIND",
+	  .help = "what counts as time where a workload does not tell its own: cpu (default), "
+		  "or wall" },
+	{ .name = "timeout", .value = "SECONDS",
+	  .help = "a run that takes longer hangs: 600, and never more than 20 times glibc's" },
+	{ .name = "details", .help = "also the figures themselves, a row a cell" },
+	{ .name = "json", .help = "write JSON: every run, and what it ran on" },
+	{ .name = "markdown", .help = "write the tables as markdown" },
+	{ .name = "picture", .value = "FILE",
+	  .help = "also draw time against peak memory, as SVG; needs gnuplot" },
+	{ .name = "force", .help = "overwrite the file of --picture" },
+	{ .name = "instructions",
+	  .help = "count the instructions of a malloc and its free instead; needs valgrind" },
+	{ .name = "sizes", .value = "BYTES,...", .help = "the block sizes of --instructions" },
+	{ .name = "list", .help = "list the workloads: name, family, meaning" },
+	{ .name = "help", .help = "show this help" },
+	{ .name = NULL },
+};
+
+static const struct command_note bench_statuses[] = {
+	{ "0", "every allocator passed every workload" },
+	{ "1", "one crashed, hung, or changed what a program computes" },
+	{ "2", "wrong usage, or something named is not there: nothing was run" },
+	{ "127", "python3, or the program of this command, was not found" },
+	{ "130", "interrupted; what was measured until then was written" },
+	{ NULL, NULL },
+};
+
+static const struct command_note bench_examples[] = {
+	{ "allot bench program --quick", "real programs, a first look" },
+	{ "allot bench --picture bench.svg --json > bench.json",
+	  "everything, for a picture and for another program to read" },
+	{ "allot bench gcc git --conf buddy=strategy:buddy --with tc=/opt/libtcmalloc.so",
+	  "two workloads, with two allocators more" },
+	{ "allot bench --rounds 9 -- ./server --selftest", "a program of your own" },
+	{ NULL, NULL },
+};
+
+const struct command command_bench = {
+	.name = "bench",
+	.operands = "[WORKLOAD...] | -- COMMAND [ARGUMENT...]",
+	.summary = "compare allot with other allocators, on workloads or on your program",
+	.paragraphs = (const char *const[]){
+		"Workloads are those of --list, or whole families of them: micro and own are "
+		"programs of ours, program are real ones, where they are installed. Without any, "
+		"all run. With COMMAND, that runs instead, as you would start it, but for an "
+		"empty standard input.",
+		"Allocators are allot as it comes, the C library's (glibc), and jemalloc, mimalloc, "
+		"tcmalloc and tbbmalloc where their packages are installed. Rounds are "
+		"interleaved: each runs every workload once under every allocator, in an order "
+		"that turns. Figures are medians.",
+		"A cell of the table is time/peak memory (the largest resident set), each as a "
+		"ratio to the best allocator of the row. Means are geometric, over the workloads "
+		"every allocator passed. The column floor, for micro alone, is no allocator but a "
+		"list of ready blocks: what a perfect one would take.",
+		"What a program prints must be what it prints under glibc.",
+		NULL },
+	.options = bench_options,
+	.statuses = bench_statuses,
+	.examples = bench_examples,
+	.next = "allot bench program --quick",
+	.usage_status = STATUS_USAGE,
+	.operands_option = "list",
+	.run = bench_main,
+};
+
 static const struct command_option help_options[] = {
 	{ .name = "help", .help = "show this help" },
 	{ .name = NULL },
@@ -210,6 +287,7 @@ const struct command *const commands[] = {
 	&command_run,
 	&command_list,
 	&command_doctor,
+	&command_bench,
 	&command_help,
 	NULL,
 };

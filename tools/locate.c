@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locate: the places a library can be in, and what LD_PRELOAD can carry.
+ * Locate: the places our files can be in, and what LD_PRELOAD can carry.
  */
 #include "locate.h"
 
@@ -9,51 +9,86 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Where to look, seen from the directory of this program: in a build, then in an installation. */
-static const char *const places[] = { "../lib", "../" ALLOT_LIBDIR_NAME };
+/* Where a file of ours may be. */
+struct location {
+	const char *name;      /* of the file */
+	const char *built;     /* seen from the directory of this program, in a build */
+	const char *moved;     /* the same in an installation, wherever it is */
+	const char *installed; /* where the installation was configured to be */
+};
 
-/* Where the installation was configured to be. */
-static const char installed[] = ALLOT_LIBDIR "/" LIBRARY_NAME;
+static const struct location location_library = {
+	.name = LIBRARY_NAME,
+	.built = "../lib/" LIBRARY_NAME,
+	.moved = "../" ALLOT_LIBDIR_NAME "/" LIBRARY_NAME,
+	.installed = ALLOT_LIBDIR "/" LIBRARY_NAME,
+};
 
-/* Store the path of the library in `place`; false when it is not there. */
-static bool library_try(const char *place, char path[PATH_MAX])
+/* The build has a folder of that name for each of its own; an installation has only the one. */
+static const struct location location_bench = {
+	.name = "bench/__main__.py",
+	.built = "../bench/compare/__main__.py",
+	.moved = "../" ALLOT_LIBEXECDIR_NAME "/allot/bench/__main__.py",
+	.installed = ALLOT_LIBEXECDIR "/allot/bench/__main__.py",
+};
+
+bool own_path(char path[PATH_MAX])
 {
-	char own[PATH_MAX];
-	char directory[2 * PATH_MAX];
-	char resolved[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
+	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
 
 	if (length <= 0)
 		return false;
-	own[length] = '\0';
-	*strrchr(own, '/') = '\0';
-	snprintf(directory, sizeof(directory), "%s/%s", own, place);
-	if (realpath(directory, resolved) == NULL)
+	path[length] = '\0';
+	return true;
+}
+
+/* Store the path of the file at `place`, seen from this program; false when it is not there. */
+static bool place_try(const char *place, char path[PATH_MAX])
+{
+	char own[PATH_MAX];
+	char seen[2 * PATH_MAX];
+
+	if (!own_path(own))
 		return false;
-	return snprintf(path, PATH_MAX, "%s/%s", resolved, LIBRARY_NAME) < PATH_MAX &&
-	       access(path, R_OK) == 0;
+	*strrchr(own, '/') = '\0';
+	snprintf(seen, sizeof(seen), "%s/%s", own, place);
+	return access(seen, R_OK) == 0 && realpath(seen, path) != NULL;
+}
+
+/* Store the path of one of our files; false with the reason when it is nowhere. */
+static bool file_locate(const struct location *location, char path[PATH_MAX], char *message,
+			size_t message_bytes)
+{
+	if (place_try(location->built, path) || place_try(location->moved, path))
+		return true;
+	if (access(location->installed, R_OK) != 0) {
+		snprintf(message, message_bytes, "no %s beside allot, nor %s", location->name,
+			 location->installed);
+		return false;
+	}
+	snprintf(path, PATH_MAX, "%s", location->installed);
+	return true;
 }
 
 bool library_locate(char path[PATH_MAX], char *message, size_t message_bytes)
 {
-	bool is_found = false;
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !is_found; i++)
-		is_found = library_try(places[i], path);
-	if (!is_found) {
-		if (access(installed, R_OK) != 0) {
-			snprintf(message, message_bytes, "no %s in ../lib beside allot, nor %s",
-				 LIBRARY_NAME, installed);
-			return false;
-		}
-		snprintf(path, PATH_MAX, "%s", installed);
-	}
+	if (!file_locate(&location_library, path, message, message_bytes))
+		return false;
 	/* LD_PRELOAD separates its entries with both, and has no way to quote them. */
 	if (strpbrk(path, " :") != NULL) {
 		snprintf(message, message_bytes,
 			 "%s: LD_PRELOAD cannot carry a path with a blank or a colon", path);
 		return false;
 	}
+	return true;
+}
+
+bool bench_locate(char path[PATH_MAX], char *message, size_t message_bytes)
+{
+	if (!file_locate(&location_bench, path, message, message_bytes))
+		return false;
+	/* Python takes the folder, and finds the other modules there. */
+	*strrchr(path, '/') = '\0';
 	return true;
 }
 

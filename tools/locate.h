@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Locate: where liballot.so is, and how to preload it.
+ * Locate: where the files of ours are that commands need, and how to preload the library.
  */
 #ifndef ALLOT_TOOLS_LOCATE_H
 #define ALLOT_TOOLS_LOCATE_H
@@ -16,6 +16,12 @@
  * moved, else where it was configured to be installed. Returns false with the reason in `message`.
  */
 bool library_locate(char path[PATH_MAX], char *message, size_t message_bytes);
+
+/* Find the folder of `allot bench` in the same way. Returns false with the reason in `message`. */
+bool bench_locate(char path[PATH_MAX], char *message, size_t message_bytes);
+
+/* The path of this program. Returns false with errno. */
+bool own_path(char path[PATH_MAX]);
 
 /* Put `library` first in LD_PRELOAD. Returns false with errno ENOMEM. */
 bool library_preload(const char *library);

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """
 Instructions of a malloc and its free, allocators side by side.
 
 Time on a shared machine wobbles; the instructions a pair takes do not. Each figure is the
-difference of two runs of bench/pair under valgrind's callgrind, by the difference of their counts,
+difference of two runs of allot-pair under valgrind's callgrind, by the difference of their counts,
 less what the same loop takes with empty functions. So it is what the allocator's two functions
 execute, their calls through the linkage table not included, everything done once left out.
 
@@ -12,63 +11,35 @@ Instructions are not time: a cache miss costs a hundred of them. But a path that
 instructions is seldom the shorter one.
 """
 
-import sys
-
-sys.dont_write_bytecode = True
-
-import argparse
 import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 
 import contenders
+import table
+import terminal
+from places import program_find
 
+SCHEMA = "allot.bench.instructions/1"
 ORDERS = ("once", "fifo", "lifo")
 SIZES = (16, 64, 200, 1000, 4000)
 COUNTS = (2000, 8000)
 TIMEOUT_S = 300
 
 
-def arguments_parse():
-    parser = argparse.ArgumentParser(description=__doc__.strip(),
-                                     formatter_class=contenders.HelpFormatter)
-    contenders.options_add(parser)
-    parser.add_argument("--sizes", default=",".join(map(str, SIZES)), metavar="BYTES,...",
-                        help="block sizes (default %(default)s)")
-    parser.add_argument("--orders", default=",".join(ORDERS), metavar="ORDER,...",
-                        help="once, fifo, lifo (default: all)")
-    parser.add_argument("--no-strategies", action="store_true",
-                        help="leave out the strategies by themselves (front:off)")
-    parser.add_argument("--pair", metavar="FILE", help="the program bench/pair of the build")
-    parser.add_argument("--strategies", metavar="FILE",
-                        help="the program bench/strategies of the build, which lists strategies")
-    arguments = parser.parse_args()
+def sizes_read(text):
+    """Block sizes as given by the user."""
     try:
-        arguments.sizes = [int(word) for word in arguments.sizes.split(",")]
+        sizes = [int(word) for word in text.split(",")]
     except ValueError:
-        contenders.die(f"--sizes wants numbers, not '{arguments.sizes}'")
-    arguments.orders = arguments.orders.split(",")
-    for order in arguments.orders:
-        if order not in ORDERS:
-            contenders.die(f"no order '{order}': there are {', '.join(ORDERS)}")
-    return arguments
-
-
-def strategies_list(program):
-    """(name, conf) of each strategy with its default policies and without the front end."""
-    if program is None:
-        return []
-    listing = subprocess.run([program, "--list"], capture_output=True, text=True, check=True)
-    found = {}
-    for line in listing.stdout.splitlines():
-        name, _, conf = line.partition("\t")
-        match = re.match(r"strategy:(\w+)", conf)
-        if match and match[1] not in found:
-            found[match[1]] = "front:off," + conf
-    return list(found.items())
+        sizes = [0]
+    if min(sizes) < 1:
+        terminal.die(f"--sizes wants numbers of bytes, not '{text}'")
+    return sizes
 
 
 class Failure(Exception):
@@ -111,9 +82,9 @@ def cell_measure(pair, contender, order, size, loops):
 def table_measure(arguments, chosen):
     """All figures: {(contender's name, size, order): figure}, and failures by the same keys."""
     figures, failures, loops, given_up = {}, {}, {}, set()
-    for contender, size, order in itertools.product(chosen, arguments.sizes, arguments.orders):
+    for contender, size, order in itertools.product(chosen, arguments.sizes, ORDERS):
         key = (contender.name, size, order)
-        contenders.progress(f"{contender.name}: {size} bytes, {order}")
+        terminal.progress(f"{contender.name}: {size} bytes, {order}")
         if contender.name in given_up:
             continue
         try:
@@ -123,12 +94,12 @@ def table_measure(arguments, chosen):
             # A library that never runs under valgrind would only repeat itself.
             if not any(name == contender.name for name, _, _ in figures):
                 given_up.add(contender.name)
-    contenders.progress("")
+    terminal.progress("")
     return figures, failures
 
 
 def rows_make(arguments, chosen, figures):
-    keys = list(itertools.product(arguments.sizes, arguments.orders))
+    keys = list(itertools.product(arguments.sizes, ORDERS))
     rows = [["instructions a pair"] + [f"{size} {order}" for size, order in keys]]
     for contender in chosen:
         values = [figures.get((contender.name, size, order)) for size, order in keys]
@@ -136,44 +107,33 @@ def rows_make(arguments, chosen, figures):
     return rows
 
 
-def json_make(chosen, figures, failures):
+def json_make(chosen, figures, failures, words):
     cells = [{"allocator": name, "bytes": size, "order": order, "instructions": value}
              for (name, size, order), value in figures.items()]
     cells += [{"allocator": name, "bytes": size, "order": order, "failure": why}
               for (name, size, order), why in failures.items()]
-    return {"schema": "allot-bench-pairs/1", "label": "measured",
+    return {"schema": SCHEMA, "label": "measured", "command": ["allot", "bench", *words],
             "allocators": [{"name": c.name, "library": c.library, "conf": c.conf}
                            for c in chosen],
             "cells": cells}
 
 
-def main():
-    arguments = arguments_parse()
+def main(arguments, words):
+    """Count, print; returns the exit status."""
     if not shutil.which("valgrind"):
-        contenders.die("valgrind is not installed")
-    arguments.pair = contenders.built_find("bench/pair", arguments.pair, "program pair")
+        terminal.die("--instructions needs valgrind (package valgrind)")
+    arguments.pair = program_find("allot-pair")
     if arguments.pair is None:
-        contenders.die("no program bench/pair found: build it, or name it with --pair FILE")
-    remarks = []
-    defaults = [("allot", None)]
-    if not arguments.no_strategies:
-        program = contenders.built_find("bench/strategies", arguments.strategies, "strategies")
-        defaults += strategies_list(program)
-        if program is None:
-            remarks.append("strategies: no program bench/strategies found to list them, left out")
-    chosen, more = contenders.contenders_choose(arguments, defaults)
+        terminal.die("the program allot-pair is missing from this installation")
+    chosen, remarks = contenders.contenders_choose(arguments)
     figures, failures = table_measure(arguments, chosen)
     if arguments.json:
-        json.dump(json_make(chosen, figures, failures), sys.stdout, indent=2)
+        json.dump(json_make(chosen, figures, failures, words), sys.stdout, indent=1)
         print()
-    else:
-        table = contenders.table_markdown if arguments.markdown else contenders.table_text
-        print(table(rows_make(arguments, chosen, figures)))
-        for remark in remarks + more + [f"{name} {size} {order}: {why}"
-                                        for (name, size, order), why in failures.items()]:
-            print(("\n" if arguments.markdown else "") + remark)
-    return 1 if failures else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        return terminal.STATUS_FAILED if failures else 0
+    as_table = table.as_markdown if arguments.markdown else table.as_text
+    print(as_table(rows_make(arguments, chosen, figures), 1, terminal.columns()) + "\n")
+    for line in remarks + [f"{name} {size} {order}: {why}"
+                           for (name, size, order), why in failures.items()]:
+        print(line + ("  " if arguments.markdown else ""))
+    return terminal.STATUS_FAILED if failures else 0
