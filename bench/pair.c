@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pairs of malloc and free, for counting instructions: what bench/pairs runs under valgrind.
+ * Pairs of malloc and free, for counting instructions: what `allot bench --instructions` runs
+ * under valgrind.
  *
- *	pair ORDER COUNT BYTES
+ *	allot-pair ORDER COUNT BYTES
  *
  * allocates and frees COUNT blocks of BYTES. ORDER is `once`, each block freed before the next is
  * allocated; `fifo` or `lifo`, batches freed in the order of allocation or in reverse. Any of them
@@ -73,7 +74,7 @@ int main(int argc, char **argv)
 {
 	static const char none[] = "none-";
 	if (argc != 4) {
-		fprintf(stderr, "usage: pair [none-]once|fifo|lifo COUNT BYTES\n");
+		fprintf(stderr, "usage: allot-pair [none-]once|fifo|lifo COUNT BYTES\n");
 		return 2;
 	}
 	const char *order = argv[1];
@@ -92,6 +93,6 @@ int main(int argc, char **argv)
 			orders[o].batch(bytes);
 		return 0;
 	}
-	fprintf(stderr, "pair: no order '%s'\n", order);
+	fprintf(stderr, "allot-pair: no order '%s'\n", order);
 	return 2;
 }

@@ -58,7 +58,7 @@ json_valid()
 
 # ---- help and mistakes
 
-expect 'help lists every command' 0 '*run *list *doctor *help *' 'next: *' "$allot" help
+expect 'help lists every command' 0 '*run *list *doctor *bench *help *' 'next: *' "$allot" help
 expect '--help is help' 0 'usage: allot *' '*' "$allot" --help
 expect '--version prints one' 0 'allot [0-9]*.[0-9]*.[0-9]*' '' "$allot" --version
 expect 'help of a command' 0 'usage: allot run *--strategy NAME*125*' 'next: *' "$allot" help run

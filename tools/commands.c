@@ -198,7 +198,8 @@ static const struct command_option bench_options[] = {
 	  .help = "what counts as time where a workload does not tell its own: cpu (default), "
 		  "or wall" },
 	{ .name = "timeout", .value = "SECONDS",
-	  .help = "a run that takes longer hangs: 600, and never more than 20 times glibc's" },
+	  .help = "a run that takes longer hangs: 600, or 20 times glibc's but at least 10, "
+		  "whatever is less" },
 	{ .name = "details", .help = "also the figures themselves, a row a cell" },
 	{ .name = "json", .help = "write JSON: every run, and what it ran on" },
 	{ .name = "markdown", .help = "write the tables as markdown" },
@@ -208,7 +209,7 @@ static const struct command_option bench_options[] = {
 	{ .name = "instructions",
 	  .help = "count the instructions of a malloc and its free instead; needs valgrind" },
 	{ .name = "sizes", .value = "BYTES,...", .help = "the block sizes of --instructions" },
-	{ .name = "list", .help = "list the workloads: name, family, meaning" },
+	{ .name = "list", .help = "list the workloads, or those named: name, family, meaning" },
 	{ .name = "help", .help = "show this help" },
 	{ .name = NULL },
 };
@@ -241,8 +242,8 @@ const struct command command_bench = {
 		"programs of ours, program are real ones, where they are installed. Without any, "
 		"all run. With COMMAND, that runs instead, as you would start it, but for an "
 		"empty standard input.",
-		"Allocators are allot as it comes, the C library's (glibc), and jemalloc, mimalloc, "
-		"tcmalloc and tbbmalloc where their packages are installed. Rounds are "
+		"Allocators are allot as it comes, the C library's (glibc), jemalloc, mimalloc, "
+		"tcmalloc and tbbmalloc, where their packages are installed. Rounds are "
 		"interleaved: each runs every workload once under every allocator, in an order "
 		"that turns. Figures are medians.",
 		"A cell of the table is time/peak memory (the largest resident set), each as a "

@@ -12,24 +12,23 @@
 /* Where a file of ours may be. */
 struct location {
 	const char *name;      /* of the file */
-	const char *built;     /* seen from the directory of this program, in a build */
+	const char *built;     /* its folder, seen from that of this program, in a build */
 	const char *moved;     /* the same in an installation, wherever it is */
 	const char *installed; /* where the installation was configured to be */
 };
 
 static const struct location location_library = {
 	.name = LIBRARY_NAME,
-	.built = "../lib/" LIBRARY_NAME,
-	.moved = "../" ALLOT_LIBDIR_NAME "/" LIBRARY_NAME,
-	.installed = ALLOT_LIBDIR "/" LIBRARY_NAME,
+	.built = "../lib",
+	.moved = "../" ALLOT_LIBDIR_NAME,
+	.installed = ALLOT_LIBDIR,
 };
 
-/* The build has a folder of that name for each of its own; an installation has only the one. */
 static const struct location location_bench = {
-	.name = "bench/__main__.py",
-	.built = "../bench/compare/__main__.py",
-	.moved = "../" ALLOT_LIBEXECDIR_NAME "/allot/bench/__main__.py",
-	.installed = ALLOT_LIBEXECDIR "/allot/bench/__main__.py",
+	.name = "__main__.py",
+	.built = "../bench/compare",
+	.moved = "../" ALLOT_LIBEXECDIR_NAME "/allot/bench",
+	.installed = ALLOT_LIBEXECDIR "/allot/bench",
 };
 
 bool own_path(char path[PATH_MAX])
@@ -42,38 +41,55 @@ bool own_path(char path[PATH_MAX])
 	return true;
 }
 
-/* Store the path of the file at `place`, seen from this program; false when it is not there. */
-static bool place_try(const char *place, char path[PATH_MAX])
+/*
+ * Store in `folder` what `place`, seen from this program, really is; false without `name` in it.
+ * A link of that name stays one.
+ */
+static bool place_try(const char *place, const char *name, char folder[PATH_MAX])
 {
 	char own[PATH_MAX];
 	char seen[2 * PATH_MAX];
+	char file[2 * PATH_MAX];
 
 	if (!own_path(own))
 		return false;
 	*strrchr(own, '/') = '\0';
 	snprintf(seen, sizeof(seen), "%s/%s", own, place);
-	return access(seen, R_OK) == 0 && realpath(seen, path) != NULL;
+	if (realpath(seen, folder) == NULL)
+		return false;
+	snprintf(file, sizeof(file), "%s/%s", folder, name);
+	return access(file, R_OK) == 0;
 }
 
-/* Store the path of one of our files; false with the reason when it is nowhere. */
-static bool file_locate(const struct location *location, char path[PATH_MAX], char *message,
-			size_t message_bytes)
+/* Store the folder one of our files is in; false with the reason when it is nowhere. */
+static bool folder_locate(const struct location *location, char folder[PATH_MAX], char *message,
+			  size_t message_bytes)
 {
-	if (place_try(location->built, path) || place_try(location->moved, path))
+	char file[2 * PATH_MAX];
+
+	if (place_try(location->built, location->name, folder) ||
+	    place_try(location->moved, location->name, folder))
 		return true;
-	if (access(location->installed, R_OK) != 0) {
-		snprintf(message, message_bytes, "no %s beside allot, nor %s", location->name,
-			 location->installed);
+	snprintf(file, sizeof(file), "%s/%s", location->installed, location->name);
+	if (access(file, R_OK) != 0) {
+		snprintf(message, message_bytes, "no %s in %s beside allot, nor %s", location->name,
+			 location->built, file);
 		return false;
 	}
-	snprintf(path, PATH_MAX, "%s", location->installed);
+	snprintf(folder, PATH_MAX, "%s", location->installed);
 	return true;
 }
 
 bool library_locate(char path[PATH_MAX], char *message, size_t message_bytes)
 {
-	if (!file_locate(&location_library, path, message, message_bytes))
+	char folder[PATH_MAX];
+
+	if (!folder_locate(&location_library, folder, message, message_bytes))
 		return false;
+	if (snprintf(path, PATH_MAX, "%s/%s", folder, LIBRARY_NAME) >= PATH_MAX) {
+		snprintf(message, message_bytes, "%s: too long a path", folder);
+		return false;
+	}
 	/* LD_PRELOAD separates its entries with both, and has no way to quote them. */
 	if (strpbrk(path, " :") != NULL) {
 		snprintf(message, message_bytes,
@@ -83,13 +99,9 @@ bool library_locate(char path[PATH_MAX], char *message, size_t message_bytes)
 	return true;
 }
 
-bool bench_locate(char path[PATH_MAX], char *message, size_t message_bytes)
+bool bench_locate(char folder[PATH_MAX], char *message, size_t message_bytes)
 {
-	if (!file_locate(&location_bench, path, message, message_bytes))
-		return false;
-	/* Python takes the folder, and finds the other modules there. */
-	*strrchr(path, '/') = '\0';
-	return true;
+	return folder_locate(&location_bench, folder, message, message_bytes);
 }
 
 bool library_preload(const char *library)

@@ -14,7 +14,7 @@ from compilers import Clang, Gcc, Gxx
 from interpreters import Lua, Node, Perl, Python, Ruby
 from places import program_find
 from programs import Ghostscript, Git, Jq, Redis, Sqlite, Xmllint, Z3
-from terminal import die
+from terminal import die, note
 from workload import Workload
 
 PROGRAMS = (Python, Perl, Ruby, Lua, Node, Sqlite, Redis, Gcc, Gxx, Clang, Git, Ghostscript, Z3,
@@ -74,7 +74,7 @@ def chosen_by_word(everything, word, remarks):
     if word in FAMILIES:
         die(remarks[0])
     words = [one.name for one in everything] + list(FAMILIES)
-    nearest = difflib.get_close_matches(word, words, 3, 0.5)
+    nearest = difflib.get_close_matches(word, words, 3)
     meant = " or ".join(f"'{name}'" for name in nearest)
     die(f"no workload '{word}' " + (f"(did you mean {meant}?)" if nearest else
                                     "(see allot bench --list)"))
@@ -99,12 +99,12 @@ def workloads_choose(arguments):
 
 def workloads_list(arguments):
     """Say what there is: name, family, threads, about."""
-    everything, remarks = workloads_all(arguments)
-    width = max(len(one.name) for one in everything)
-    for one in everything:
+    chosen, remarks = workloads_choose(arguments)
+    width = max(len(one.name) for one in chosen)
+    for one in chosen:
         why = one.missing()
         threads = f" ({one.threads} threads)" if one.threads > 1 else ""
         print(f"{one.name:{width}}  {one.family:7}  {one.about}{threads}"
               + (f" ({why})" if why else ""))
     for line in remarks:
-        print(line)
+        note(line)

@@ -151,7 +151,7 @@ def peers_choose(given):
 
 def narrowed(chosen, text):
     """Those of the contenders that --only names."""
-    names = [contender.name for contender in chosen]
+    names = [contender.name for contender in chosen] + [FLOOR]
     wanted = text.split(",")
     for name in wanted:
         package = next((row[2] for row in PEERS if row[0] == name), None)
@@ -162,6 +162,8 @@ def narrowed(chosen, text):
             die(f"no allocator '{name}' "
                 + (f"(did you mean '{nearest[0]}'?)" if nearest else
                    f"(there are {', '.join(names)})"))
+    if wanted == [FLOOR]:
+        die(f"--only wants an allocator beside the {FLOOR}")
     return [contender for contender in chosen if contender.name in wanted]
 
 

@@ -3,11 +3,12 @@
 Picture: time against peak memory, one labelled point an allocator, drawn by gnuplot.
 
 The points are the geometric means over all rows that every allocator passed. Where labels stand is
-settled here, for gnuplot would print one over the other: each label takes the first place around
-its point where it covers neither a point, nor a label already placed, nor the frame; a line leads
-to it when that place is some way off.
+settled here, for gnuplot would print one over the other: each label takes the best of many places
+around its point, near it, clear of points, of labels already placed, and of the frame; a line leads
+to it when it could be taken for that of another point.
 """
 
+import math
 import os
 import shutil
 import subprocess
@@ -17,17 +18,20 @@ from summary import PEAK, TIME
 
 WIDTH, HEIGHT = 760, 560
 # The plot within the picture, as parts of it: left, right, bottom, top.
-FRAME = (0.10, 0.97, 0.12, 0.87)
+FRAME = (0.10, 0.97, 0.12, 0.91)
 LETTER_WIDTH, LETTER_HEIGHT = 7.6, 15  # of the font below, in pixels
 POINT_RADIUS = 6
 GAP = 5
-DISTANCES = (0, 14, 28, 44, 62, 82)    # from a point to its label, in pixels
-LEADER_FROM = 14
-RANGE_MARGIN = 0.12                    # of the range, on either side
-RANGE_MIN = 0.04                       # so that equals are not torn apart
+DISTANCES = (0, 12, 24, 38, 54, 72, 92, 114)  # from a point to its label, in pixels
+TURNS = (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11)  # of 16, the best first
+LINE_FROM = 16    # a label further off has a line to its point, in pixels
+LINE_STEPS = 24
+PRICE_COVERED, PRICE_CROSSED = 1000, 150  # in pixels of distance
+RANGE_MARGIN = 0.12 # of the range, on either side
+RANGE_MIN = 0.04    # so that equals are not torn apart
 
 COLOUR_ALLOT, COLOUR_PEER = "#c0392b", "#2c5f8a"
-COLOUR_TEXT, COLOUR_GRID, COLOUR_GROUND = "#222222", "#dddddd", "#ffffff"
+COLOUR_TEXT, COLOUR_GRID, COLOUR_LINE, COLOUR_GROUND = "#222222", "#dddddd", "#888888", "#ffffff"
 
 
 def check(path, is_forced):
@@ -64,6 +68,19 @@ class Box:
         return (self.left >= other.left and self.right <= other.right
                 and self.bottom >= other.bottom and self.top <= other.top)
 
+    def nearest(self, x, y):
+        """The place in it that is nearest to a point."""
+        return (min(max(x, self.left), self.right), min(max(y, self.bottom), self.top))
+
+    def distance(self, x, y):
+        return math.dist((x, y), self.nearest(x, y))
+
+    def meets(self, start, end):
+        """Does a line go through it?"""
+        steps = [i / LINE_STEPS for i in range(LINE_STEPS + 1)]
+        return any(self.distance(start[0] + (end[0] - start[0]) * step,
+                                 start[1] + (end[1] - start[1]) * step) == 0 for step in steps)
+
 
 class Layout:
     """Where points and labels are, in pixels of the picture."""
@@ -75,7 +92,8 @@ class Layout:
         left, right, bottom, top = FRAME
         self.frame = Box(left * WIDTH, bottom * HEIGHT, (right - left) * WIDTH,
                          (top - bottom) * HEIGHT)
-        self.labels = []      # [(name, box, point in pixels, distance, is_allot)]
+        self.pixels = [self.pixel(x, y) for _, x, y, _ in points]
+        self.labels = []      # [(name, box, point in pixels, is_allot)]
         self.place()
 
     def pixel(self, x, y):
@@ -88,31 +106,38 @@ class Layout:
     @staticmethod
     def places(x, y, width):
         """(box, distance) of the places for a label around a point, the best first."""
-        near = POINT_RADIUS + GAP
-        half = LETTER_HEIGHT / 2
         for distance in DISTANCES:
-            away = near + distance
-            slant = near + 0.7 * distance
-            for left, bottom in ((x + away, y - half), (x - away - width, y - half),
-                                 (x - width / 2, y + away), (x - width / 2, y - away - 2 * half),
-                                 (x + slant, y + slant), (x + slant, y - slant - 2 * half),
-                                 (x - slant - width, y + slant),
-                                 (x - slant - width, y - slant - 2 * half)):
-                yield Box(left, bottom, width, LETTER_HEIGHT), distance
+            away = POINT_RADIUS + GAP + distance
+            for turn in TURNS:
+                dx, dy = math.cos(turn * math.pi / 8), math.sin(turn * math.pi / 8)
+                # The middle of the box goes as far out as the box reaches in that direction.
+                yield Box(x + dx * (away + width / 2) - width / 2,
+                          y + dy * (away + LETTER_HEIGHT / 2) - LETTER_HEIGHT / 2,
+                          width, LETTER_HEIGHT), distance
+
+    def price(self, box, distance, point):
+        """How bad a place is: its distance, and what it is in the way of."""
+        line = (point, box.nearest(*point))
+        covered = sum(box.touches(other) for _, other, _, _ in self.labels)
+        crossed = sum(other.meets(*line) or box.meets(own, other.nearest(*own))
+                      for _, other, own, _ in self.labels)
+        points = sum(box.distance(*pixel) < POINT_RADIUS for pixel in self.pixels)
+        return (distance + PRICE_COVERED * (covered + points + (not box.is_inside(self.frame)))
+                + PRICE_CROSSED * crossed)
 
     def place(self):
         """Settle every label; allot first, which is looked for first."""
-        pixels = [self.pixel(x, y) for _, x, y, _ in self.points]
-        taken = [Box(x - POINT_RADIUS, y - POINT_RADIUS, 2 * POINT_RADIUS, 2 * POINT_RADIUS)
-                 for x, y in pixels]
-        order = sorted(zip(self.points, pixels), key=lambda pair: not pair[0][3])
-        for (name, _, _, is_allot), (x, y) in order:
-            width = LETTER_WIDTH * len(name)
-            free = [(box, distance) for box, distance in self.places(x, y, width)
-                    if box.is_inside(self.frame) and not any(map(box.touches, taken))]
-            box, distance = free[0] if free else next(iter(self.places(x, y, width)))
-            taken.append(box)
-            self.labels.append((name, box, (x, y), distance, is_allot))
+        order = sorted(zip(self.points, self.pixels), key=lambda pair: not pair[0][3])
+        for (name, _, _, is_allot), point in order:
+            places = self.places(*point, LETTER_WIDTH * len(name))
+            box, _ = min(places, key=lambda place: self.price(*place, point))
+            self.labels.append((name, box, point, is_allot))
+
+    def needs_line(self, box, point):
+        """Could the label be taken for that of another point?"""
+        own = box.distance(*point)
+        return own > LINE_FROM or any(box.distance(*pixel) < LINE_FROM for pixel in self.pixels
+                                      if pixel != point)
 
 
 def quoted(text):
@@ -121,16 +146,16 @@ def quoted(text):
 
 def label_lines(layout):
     """gnuplot's words for the labels, and for the lines that lead to those far off."""
-    for name, box, (x, y), distance, is_allot in layout.labels:
+    for name, box, (x, y), is_allot in layout.labels:
         colour = COLOUR_ALLOT if is_allot else COLOUR_TEXT
         middle_x, middle_y = (box.left + box.right) / 2, (box.bottom + box.top) / 2
         yield (f"set label {quoted(name)} at screen {middle_x / WIDTH:.4f}, "
                f"{middle_y / HEIGHT:.4f} center noenhanced textcolor rgb '{colour}' front")
-        if distance >= LEADER_FROM:
-            end_x = min(max(x, box.left), box.right)
-            end_y = min(max(y, box.bottom), box.top)
+        if layout.needs_line(box, (x, y)):
+            end_x, end_y = box.nearest(x, y)
             yield (f"set arrow from screen {x / WIDTH:.4f}, {y / HEIGHT:.4f} to screen "
-                   f"{end_x / WIDTH:.4f}, {end_y / HEIGHT:.4f} nohead linecolor rgb '#999999'")
+                   f"{end_x / WIDTH:.4f}, {end_y / HEIGHT:.4f} nohead "
+                   f"linecolor rgb '{COLOUR_LINE}'")
 
 
 def script(layout, title, path):

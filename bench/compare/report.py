@@ -8,6 +8,7 @@ an allocator failed, and the notes below say more. Not here: JSON (record.py), p
 """
 
 import os
+import textwrap
 
 import table
 import terminal
@@ -18,6 +19,7 @@ LATENCIES = ("p50_ns", "p99_ns", "p9999_ns")
 THOUSAND, MILLION = 1e3, 1e6
 MIB = 2**20
 NOTHING = "-"
+INDENT = "  "
 
 
 def ratio_text(value):
@@ -50,13 +52,22 @@ class Report:
         self.comparison = comparison
         self.summary = summary
         self.is_markdown = is_markdown
+        self.columns_max = None if is_markdown else terminal.columns()
         self.names = [contender.name for contender in comparison.contenders]
 
     def table_print(self, title, rows, left=1):
         """A table under its title."""
         as_table = table.as_markdown if self.is_markdown else table.as_text
         print(title + "\n")
-        print(as_table(rows, left, terminal.columns()) + "\n")
+        print(as_table(rows, left, self.columns_max) + "\n")
+
+    def line_print(self, line):
+        """A line of words, which breaks where a terminal ends."""
+        if self.is_markdown:
+            print(line + "  ")
+        else:
+            print(line if self.columns_max is None else
+                  textwrap.fill(line, self.columns_max, subsequent_indent=INDENT))
 
     # ---- rows
 
@@ -73,18 +84,22 @@ class Report:
             rows.append([workload.name, workload.family,
                          *(self.cell_text(workload, one) for one in self.comparison.contenders),
                          percent_text(self.summary.spread(workload))])
+        # What --details and --list say as well goes first where there is no room for it.
+        for name in ("family", "spread"):
+            if self.columns_max is not None and table.width_of(rows) > self.columns_max:
+                rows = table.without(rows, name)
         return rows
 
-    def mean_rows(self, head, mean):
+    def mean_rows(self, mean):
         """A row a family, and one for all; `mean` says what stands in a cell."""
         families = self.summary.families
-        rows = [[head, "workloads", *self.names]]
+        rows = [["workloads", *self.names]]
         for family in families + ([None] if len(families) > 1 else []):
             count, whole = len(self.summary.common(family)), len(self.summary.of_family(family))
             cells = [pair_text(mean(one, TIME, family), mean(one, PEAK, family))
                      for one in self.comparison.contenders]
-            rows.append([family or "all", f"{count}" if count == whole else f"{count} of {whole}",
-                         *cells])
+            of = "" if count == whole else f" of {whole}"
+            rows.append([f"{family or 'all'} ({count}{of})", *cells])
         return rows
 
     def latency_rows(self):
@@ -158,17 +173,19 @@ class Report:
         if len(self.comparison.workloads) < 2:
             return
         self.table_print("geometric means, over the workloads that every allocator passed",
-                         self.mean_rows("family", self.summary.mean))
+                         self.mean_rows(self.summary.mean))
         if self.summary.baseline():
             self.table_print(f"the same as times {BASELINE}",
-                             self.mean_rows("family", self.summary.mean_to_baseline))
+                             self.mean_rows(self.summary.mean_to_baseline))
 
     def print(self):
         if self.comparison.arguments.details:
             self.table_print("medians of the figures", self.detail_rows(), 2)
-        self.table_print("time/peak memory, times the best of each row", self.ratio_rows(), 2)
+        rows = self.ratio_rows()
+        self.table_print("time/peak memory, times the best of each row", rows,
+                         2 if "family" in rows[0] else 1)
         if len(self.latency_rows()) > 1:
             self.table_print("latency, ns: p50/p99/p99.99", self.latency_rows())
         self.means_print()
         for line in self.verdict_lines() + self.note_lines() + [self.foot_line()]:
-            print(line + ("  " if self.is_markdown else ""))
+            self.line_print(line)

@@ -50,9 +50,11 @@ class Cell:
         return statistics.median(values) if values else None
 
     def spread(self, metric):
-        """Largest less smallest, by the median."""
+        """Largest less smallest, by the median; None when a single run says nothing of it."""
         values = self.values(metric)
-        middle = statistics.median(values) if values else 0
+        if len(values) < 2:
+            return None
+        middle = statistics.median(values)
         return (max(values) - min(values)) / middle if middle else 0.0
 
 
@@ -78,7 +80,8 @@ class Comparison:
         self.cells = collections.defaultdict(Cell)   # by the names of workload and contender
         self.left_out = {}                           # workload's name: why
         self.is_interrupted = False
-        if any(workload.has_floor for workload in workloads):
+        is_wanted = not arguments.only or FLOOR in arguments.only.split(",")
+        if is_wanted and any(workload.has_floor for workload in workloads):
             self.contenders = contenders + [Contender(FLOOR)]
 
     def cell(self, workload, contender):

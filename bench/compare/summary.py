@@ -65,10 +65,10 @@ class Summary:
         return value / best[0] if best and value else None
 
     def spread(self, workload, what=TIME):
-        """The largest among the allocators of a row."""
-        cells = [self.comparison.cell(workload, one) for one in self.allocators
-                 if self.is_ok(workload, one)]
-        return max((cell.spread(self.metric(workload, what)) for cell in cells), default=None)
+        """The largest among the allocators of a row, or None."""
+        spreads = [self.comparison.cell(workload, one).spread(self.metric(workload, what))
+                   for one in self.allocators if self.is_ok(workload, one)]
+        return max((spread for spread in spreads if spread is not None), default=None)
 
     # ---- means
 

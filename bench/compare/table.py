@@ -12,6 +12,18 @@ def widths_of(rows):
     return [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
 
 
+def width_of(rows):
+    """Columns of the terminal that the whole table takes."""
+    widths = widths_of(rows)
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
+def without(rows, name):
+    """The table less the column of that name."""
+    index = rows[0].index(name)
+    return [row[:index] + row[index + 1:] for row in rows]
+
+
 def aligned(rows, left):
     """Lines of text; the first `left` columns stand left, the others right."""
     widths = widths_of(rows)

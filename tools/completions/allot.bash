@@ -34,6 +34,9 @@ _allot_offer_values()
 		while IFS= read -r file; do
 			COMPREPLY+=("$prefix$file")
 		done < <(compgen -f -- "$text") ;;
+	named-*)
+		[[ $text != *=* ]] ||
+			_allot_offer_values "${kind#named-}" "$prefix${text%%=*}=" "${text#*=}" ;;
 	*)
 		_allot_offer "$prefix" "$text" "$(_allot_values "$kind")" ;;
 	esac
@@ -92,8 +95,11 @@ _allot()
 	# Walk over what stands before the cursor: options and their values, until an operand.
 	for ((i = 2; i < last; i++)); do
 		[[ ${words[i]} == -- ]] && { ((i++)); break; }
-		[[ ${words[i]} != -* ]] && break
 		kind=''
+		if [[ ${words[i]} != -* ]]; then
+			_allot_is_chooser "$command" && continue
+			break
+		fi
 		[[ ${words[i]} != *=* && $(_allot_options "$command") != *"${words[i]}="* ]] &&
 			kind=$(_allot_value_kind "$command" "${words[i]}")
 		[[ -n $kind ]] && ((i++))
@@ -106,7 +112,9 @@ _allot()
 		_allot_offer_values "${kind:-none}" "${current%%=*}=" "${current#*=}"
 	elif ((i == last)) && [[ ${words[i - 1]} != -- && $current == -* ]]; then
 		_allot_offer '' "$current" "$(_allot_options "$command")"
-	elif _allot_is_wrapper "$command"; then
+	elif [[ ${words[i - 1]} != -- ]] && _allot_is_chooser "$command"; then
+		_allot_offer '' "$current" "$(_allot_operands "$command")"
+	elif _allot_is_wrapper "$command" || _allot_is_chooser "$command"; then
 		_allot_offer_wrapped "$i" "$current"
 		return
 	fi

@@ -35,6 +35,25 @@ static void wrappers_write(void)
 	puts("\tesac\n\treturn 1\n}\n");
 }
 
+static void operands_write(void)
+{
+	puts("# Does command $1 list operands to choose from?\n"
+	     "_allot_is_chooser()\n{\n\tcase $1 in");
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (commands[i]->operands_option != NULL)
+			printf("\t%s)\n\t\treturn 0 ;;\n", commands[i]->name);
+	puts("\tesac\n\treturn 1\n}\n");
+	puts("# Those operands, by name and by family.\n"
+	     "_allot_operands()\n{\n\tcase $1 in");
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (commands[i]->operands_option != NULL)
+			printf("\t%s)\n\t\t\"${words[0]}\" %s --%s 2>/dev/null |\n"
+			       "\t\t\tawk '{ print $1; print $2 }' | sort -u ;;\n",
+			       commands[i]->name, commands[i]->name,
+			       commands[i]->operands_option);
+	puts("\tesac\n}\n");
+}
+
 static void command_write(const char *name, const struct command *command)
 {
 	printf("\t%s)\n\t\techo '", name);
@@ -54,10 +73,30 @@ static void options_write(void)
 	puts("\tesac\n}\n");
 }
 
+/* What the completion calls the values of an option. */
+static const char *value_kind(const struct command_option *option)
+{
+	static const struct {
+		const char *value;
+		const char *kind;
+	} kinds[] = {
+		{ "FILE", "file" },
+		{ "KEY:VALUE,...", "pairs" },
+		{ "NAME=LIB", "named-file" },
+		{ "NAME=OPTIONS", "named-pairs" },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(option->value, kinds[i].value) == 0)
+			return kinds[i].kind;
+	return option->conf_key != NULL ? option->conf_key : "other";
+}
+
 static void value_kinds_write(void)
 {
 	puts("# What the value of option $2 of command $1 is: the key of the configuration whose\n"
-	     "# values it takes, pairs of keys and values, or a file; nothing when it takes none.\n"
+	     "# values it takes, pairs of keys and values, a file, one of these behind NAME=, or\n"
+	     "# something other; nothing when it takes none.\n"
 	     "_allot_value_kind()\n{\n\tcase $1$2 in");
 	for (size_t i = 0; commands[i] != NULL; i++) {
 		const struct command_option *option = commands[i]->options;
@@ -65,12 +104,8 @@ static void value_kinds_write(void)
 		for (; option->name != NULL; option++) {
 			if (option->value == NULL)
 				continue;
-			printf("\t%s--%s)\n\t\techo ", commands[i]->name, option->name);
-			if (strcmp(option->value, "FILE") == 0)
-				puts("file ;;");
-			else
-				printf("%s ;;\n",
-				       option->conf_key != NULL ? option->conf_key : "pairs");
+			printf("\t%s--%s)\n\t\techo %s ;;\n", commands[i]->name, option->name,
+			       value_kind(option));
 		}
 	}
 	puts("\tesac\n}\n");
@@ -119,6 +154,7 @@ int main(int argc, char **argv)
 	putchar('\n');
 	commands_write();
 	wrappers_write();
+	operands_write();
 	options_write();
 	value_kinds_write();
 	keys_write();
