@@ -158,10 +158,23 @@ def main(library, program, words):
     return compare(arguments, words)
 
 
-if __name__ == "__main__":
+def start():
+    """The exit status of it all, with the results really written."""
     try:
-        sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
-    except BrokenPipeError:
-        sys.exit(terminal.STATUS_FAILED)
+        status = main(sys.argv[1], sys.argv[2], sys.argv[3:])
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(terminal.STATUS_INTERRUPTED)
+        return terminal.STATUS_INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads on, and Python would complain of it once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return terminal.STATUS_FAILED
+    except OSError as error:
+        terminal.note(f"standard output: {error.strerror}" if error.filename is None else error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return terminal.STATUS_FAILED
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(start())

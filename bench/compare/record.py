@@ -73,7 +73,7 @@ def cell_record(comparison, summary, workload, contender):
               "state": cell.word or ("ok" if cell.runs else "not run"), "note": cell.note,
               "runs": cell.runs}
     if cell.runs:
-        names = list(cell.runs[0])
+        names = [name for name in cell.runs[0] if name != "status"]
         record["median"] = {name: cell.median(name) for name in names}
         record["spread"] = {name: cell.spread(name) for name in names}
         record["ratio"] = {what: summary.ratio(workload, contender, what) for what in METRICS}

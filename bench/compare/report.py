@@ -162,7 +162,8 @@ class Report:
 
     def foot_line(self):
         rounds = self.comparison.arguments.rounds
-        return (f"medians of {rounds} round{'s' * (rounds > 1)}"
+        return ("medians of " + ("up to " if self.comparison.is_interrupted else "")
+                + f"{rounds} round{'s' * (rounds > 1)}"
                 + (", interrupted" if self.comparison.is_interrupted else "")
                 + f"; {os.cpu_count()} processors; scale {self.comparison.arguments.scale:g}; "
                 "all figures measured")

@@ -126,7 +126,8 @@ class Comparison:
                 figures, same = run.measure(None if workload.may_fail else 0)
                 is_steady = not workload.may_fail or run.measure(figures["status"])[1] == same
             except Failure as failure:
-                self.leave_out(workload, f"fails under {REFERENCE}: {failure}")
+                hint = " (see --timeout)" if failure.word == "hangs" else ""
+                self.leave_out(workload, f"fails under {REFERENCE}: {failure}{hint}")
                 continue
             self.references[workload.name] = Reference(figures, same, workload.may_fail)
             self.references[workload.name].is_steady = is_steady

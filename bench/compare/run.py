@@ -102,7 +102,7 @@ class Run:
             process.wait(max(0, limit_s - (time.monotonic() - start_s)))
         except subprocess.TimeoutExpired:
             group_kill(process)
-            raise Failure("hangs", (trouble or f"hangs: not done after {limit_s:.0f} s")
+            raise Failure("hangs", (trouble or f"hangs: not done after {limit_s:.3g} s")
                           + self.said()) from None
         if trouble and process.returncode == 0:
             raise Failure("fails", trouble + self.said())
