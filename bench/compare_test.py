@@ -152,6 +152,16 @@ def test_tables_have_means_latencies_and_a_verdict():
     want("| workload | family | allot | glibc | jemalloc | floor | spread |" in marked, marked)
 
 
+def test_synthetic_workloads_of_the_build():
+    status, output, error = bench("micro", "--only", "allot,glibc,floor", "--rounds", "1",
+                                  "--scale", "0.002", "--json")
+    if "allot-workload is missing" in error:
+        return
+    record = json.loads(output)
+    want(status == 0 and len(record["cells"]) >= 3, error)
+    want(all(one["median"]["seconds"] > 0 for one in record["cells"]), output)
+
+
 def test_an_allocator_that_crashes_or_hangs_stops_nobody():
     status, output, _ = bench("jq", "lua", "--with", f"crash={CRASH}", "--with", f"hang={HANG}",
                               "--only", "glibc,allot,crash,hang", "--rounds", "2", "--scale",

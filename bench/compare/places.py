@@ -10,17 +10,17 @@ import os
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 
-# By name: seen from here, in a build and in an installation.
+# By name: their folders, seen from here, in a build and in an installation.
 PROGRAMS = {
-    "allot-measure": ("../../tools/allot-measure", "../allot-measure"),
-    "allot-pair": ("../allot-pair", "../allot-pair"),
-    "allot-workload": ("../allot-workload", "../allot-workload"),
+    "allot-measure": ("../../tools", ".."),
+    "allot-pair": ("..",),
+    "allot-workload": ("../workload", ".."),
 }
 
 
 def program_find(name, given=None):
     """The path of one of them, or None when it is not there."""
-    paths = [given] if given else [os.path.join(HERE, path) for path in PROGRAMS[name]]
+    paths = [given] if given else [os.path.join(HERE, folder, name) for folder in PROGRAMS[name]]
     for path in paths:
         if os.access(path, os.X_OK) and os.path.isfile(path):
             return os.path.realpath(path)
