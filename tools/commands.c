@@ -250,7 +250,9 @@ const struct command command_bench = {
 		"ratio to the best allocator of the row. Means are geometric, over the workloads "
 		"every allocator passed. The column floor, for micro alone, is no allocator but a "
 		"list of ready blocks: what a perfect one would take.",
-		"What a program prints must be what it prints under glibc.",
+		"What a program prints must be what it prints under glibc. ALLOT_CONF and "
+		"LD_PRELOAD of the environment are not passed on; /etc/allot.conf is read, and "
+		"said to be.",
 		NULL },
 	.options = bench_options,
 	.statuses = bench_statuses,

@@ -120,6 +120,8 @@ def results_write(arguments, comparison, words):
         terminal.note("nothing was measured")
     if arguments.picture and summary.common():
         picture.draw(summary, arguments.picture)
+    elif arguments.picture:
+        terminal.note("no picture: there is no workload that every allocator passed")
 
 
 def compare(arguments, words):

@@ -32,7 +32,7 @@ class Cell:
         self.runs = []      # figures of each round
         self.word = ""      # what went wrong, in one word, or empty
         self.note = ""      # the same in a few more
-        self.is_over = False # no further run: it takes its time, or ends badly
+        self.is_over = False  # no further run: it takes its time, or ends badly
 
     @property
     def is_ok(self):
@@ -76,9 +76,9 @@ class Comparison:
         self.workloads = workloads
         self.contenders = contenders
         self.remarks = remarks
-        self.references = {}                         # by workload's name
-        self.cells = collections.defaultdict(Cell)   # by the names of workload and contender
-        self.left_out = {}                           # workload's name: why
+        self.references = {}                        # by workload's name
+        self.cells = collections.defaultdict(Cell)  # by the names of workload and contender
+        self.left_out = {}                          # workload's name: why
         self.is_interrupted = False
         is_wanted = not arguments.only or FLOOR in arguments.only.split(",")
         if is_wanted and any(workload.has_floor for workload in workloads):
