@@ -25,17 +25,18 @@ void API(free_sized)(void *block, size_t bytes);
 void API(free_aligned_sized)(void *block, size_t alignment, size_t bytes);
 
 /*
- * What is not in a slab: a block of the thread's cache, or of the strategy if that can be had at
- * once. NULL: the long way.
+ * What the fast path has not: an object of a slab that has to be made ready, a block of the thread's
+ * cache, or of the strategy if that can be had at once. NULL: the long way.
  */
 ALLOT_INLINE void *try_direct(size_t bytes)
 {
-	struct thread_heap *small = thread_caller.small;
-	if (small == &thread_heap_none)
+	if (likely(bytes < thread_caller.small->open.small_bytes_end))
+		return thread_heap_allocate(&thread_caller, bytes);
+	if (caller_heap(&thread_caller) == &thread_heap_none)
 		return heap_try_allocate(thread_caller.arena, bytes);
 	if (bytes <= SMALL_BYTES_MAX)
 		return NULL;
-	void *p = thread_heap_try_cached(small, bytes);
+	void *p = thread_heap_try_cached(&thread_caller, bytes);
 	if (likely(p != NULL))
 		return p;
 	p = heap_try_allocate(thread_caller.arena, bytes);
@@ -61,8 +62,16 @@ static ALLOT_OUTLINE void *allocate_direct_zeroed(size_t bytes)
 static ALLOT_OUTLINE void free_direct(void *block)
 {
 	enum cache_result result = CACHE_REFUSED;
-	if (thread_caller.small != &thread_heap_none)
-		result = thread_heap_cache(thread_caller.small, block);
+	if (likely(thread_caller.small->open.small_bytes_end != 0)) {
+		struct slab *slab = front_slab(&process.heap.front, block);
+		if (slab != NULL) {
+			thread_heap_free(&thread_caller, &process.heap, slab, block, "free");
+			return;
+		}
+		result = thread_heap_cache(&thread_caller, block);
+	} else if (thread_caller.small != &thread_heap_none) {
+		result = CACHE_UNSURE;
+	}
 	if (likely(result == CACHE_TOOK) ||
 	    (result == CACHE_REFUSED && heap_try_free(thread_caller.arena, block)))
 		return;
@@ -71,19 +80,14 @@ static ALLOT_OUTLINE void free_direct(void *block)
 
 API_EXPORT void *API(malloc)(size_t bytes)
 {
-	void *p = thread_heap_try_allocate(thread_caller.small, bytes);
+	void *p = thread_heap_try_allocate(&thread_caller, bytes);
 	return likely(p != NULL) ? p : allocate_direct(bytes);
 }
 
 API_EXPORT void API(free)(void *block)
 {
-	enum free_result result = thread_heap_try_free(thread_caller.small, block);
-	if (likely(result == FREE_DONE))
-		return;
-	if (likely(result == FREE_ELSEWHERE))
+	if (unlikely(!thread_heap_try_free(&thread_caller, block)))
 		free_direct(block);
-	else
-		process_free(block, "free");
 }
 
 API_EXPORT void *API(calloc)(size_t count, size_t bytes)
@@ -93,7 +97,7 @@ API_EXPORT void *API(calloc)(size_t count, size_t bytes)
 		errno = ENOMEM;
 		return NULL;
 	}
-	void *p = thread_heap_try_allocate(thread_caller.small, total);
+	void *p = thread_heap_try_allocate(&thread_caller, total);
 	return likely(p != NULL) ? memset(p, 0, total) : allocate_direct_zeroed(total);
 }
 

@@ -45,11 +45,13 @@ void process_say(const struct text *line)
 static __thread bool thread_is_ending __attribute__((tls_model("initial-exec")));
 
 /* At a thread's end, some time among the destructors of its other thread-specific data. */
-static void thread_end(void *small)
+static void thread_end(void *unused)
 {
+	struct heap_caller caller = thread_caller;
+	(void)unused;
 	thread_is_ending = true;
 	thread_caller = (struct heap_caller){NULL, &thread_heap_none};
-	thread_heap_end(small);
+	thread_heap_end(&caller);
 }
 
 static void thread_join(void)
@@ -64,13 +66,13 @@ static void thread_join(void)
 
 void process_sleep(void)
 {
-	struct thread_heap *small = thread_caller.small;
+	struct heap_caller caller = thread_caller;
 	process.is_dormant = true;
 	thread_caller = (struct heap_caller){NULL, &thread_heap_none};
-	if (small == &thread_heap_none)
+	if (caller.small == &thread_heap_none)
 		return;
 	pthread_setspecific(process.thread_key, NULL);
-	thread_heap_end(small);
+	thread_heap_end(&caller);
 }
 
 /*
@@ -94,7 +96,7 @@ static struct heap_caller *caller_begin(struct heap_caller *passing)
 static void caller_end(struct heap_caller *caller)
 {
 	if (unlikely(caller != &thread_caller) && caller->small != &thread_heap_none)
-		thread_heap_end(caller->small);
+		thread_heap_end(caller);
 }
 
 /* ---- configuration ---- */

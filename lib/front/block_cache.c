@@ -42,7 +42,7 @@ bool block_cache_put(struct block_cache *cache, struct heap *heap, void *p,
 		block_cache_flush(cache, heap);
 	*block = (struct cached_block){
 		.next = entry->head,
-		.mark = free_mark(heap->front.key, p),
+		.mark = free_mark(front_entry(&heap->front, p), p),
 		.usable_bytes = size->usable_bytes,
 	};
 	entry->head = block;

@@ -24,11 +24,11 @@ enum { THREAD_HEAP_STRIDE = 4096 }; /* bytes from one thread heap to the next */
 struct front {
 	bool is_on;
 	struct range range;
-	struct slab *slabs;      /* an entry for each SLAB_BYTES */
-	_Atomic size_t span;     /* bytes of the range that have entries; grows under the lock */
+	struct slab *slabs;      /* an entry for each SLAB_BYTES, found by front_entry() */
+	size_t slab_mask;        /* bytes of that table less those of an entry */
+	_Atomic size_t span;     /* bytes of the range with slabs; grows under the lock */
 	struct own_table slab_table;
 	struct own_table slack_table; /* a byte for each 16 of the range, if the books are kept */
-	uint64_t key;
 	bool is_watched;       /* no fast paths */
 	struct lock lock;      /* of the lists and of idle and made */
 	_Atomic bool is_frozen; /* a fork holds it */
@@ -48,30 +48,37 @@ struct front {
  * no room for it. `range` is where the arenas' sources must take their regions, or, if `is_break`,
  * where the break will be.
  */
-bool front_init(struct front *front, bool is_break, uint64_t key, bool is_watched,
-		bool keeps_slacks, const _Atomic unsigned *freeze_count);
+bool front_init(struct front *front, bool is_break, bool is_watched, bool keeps_slacks,
+		const _Atomic unsigned *freeze_count);
 void front_finish(struct front *front);
 
 /* False when a fork holds the lock, or begins to, or a handler interrupted its owner. */
 bool front_lock(struct front *front);
 void front_unlock(struct front *front);
 
-/* Have entries for the first `bytes` of the range. */
+/* Have entries that can be written for the first `bytes` of the range. */
 bool front_extend(struct front *front, size_t bytes);
+
+/* The entry of an address in a table; it is some other address's if this one is out of range. */
+ALLOT_INLINE struct slab *slab_entry(struct slab *slabs, size_t slab_mask, const void *p)
+{
+	static_assert(sizeof(struct slab) == 1 << SLAB_ENTRY_SHIFT, "entries are found by bits");
+	uintptr_t offset = (uintptr_t)p >> (SLAB_SHIFT - SLAB_ENTRY_SHIFT) & slab_mask;
+	return (struct slab *)(void *)((char *)slabs + offset);
+}
+
+static inline struct slab *front_entry(const struct front *front, const void *p)
+{
+	return slab_entry(front->slabs, front->slab_mask, p);
+}
 
 /* The slab an address lies in, NULL when it is in none. */
 static inline struct slab *front_slab(const struct front *front, const void *p)
 {
-	uintptr_t offset = (uintptr_t)p - front->range.base;
-	if (offset >= atomic_load_explicit(&front->span, memory_order_acquire))
+	if ((uintptr_t)p - front->range.base >= front->range.bytes)
 		return NULL;
-	struct slab *slab = &front->slabs[offset >> SLAB_SHIFT];
-	return __atomic_load_n(&slab->state, __ATOMIC_RELAXED) == SLAB_NONE ? NULL : slab;
-}
-
-static inline uintptr_t front_slab_base(const struct front *front, const struct slab *slab)
-{
-	return front->range.base + ((uintptr_t)(slab - front->slabs) << SLAB_SHIFT);
+	struct slab *slab = front_entry(front, p);
+	return slab_state(slab) == SLAB_NONE ? NULL : slab;
 }
 
 /* Bytes of an object that nobody asked for; known only if the books are kept, else 0. */
@@ -94,24 +101,46 @@ static inline void slab_set_slack(const struct front *front, const void *p, size
 
 /* ---- lists of slabs, linked by number; 0 ends them ---- */
 
-static inline struct slab *slab_numbered(const struct front *front, uint32_t number)
-{
-	return &front->slabs[number];
-}
-
+/* Where its entry ends in the table, in bytes. */
 static inline uint32_t slab_number(const struct front *front, const struct slab *slab)
 {
-	return (uint32_t)(slab - front->slabs);
+	return (uint32_t)((uintptr_t)(slab + 1) - (uintptr_t)front->slabs);
 }
 
-/*
- * The first unit of the range holds a region's beginning and can be no slab: its number is free to
- * end lists.
- */
-void slab_list_push(const struct front *front, uint32_t *head, struct slab *slab);
-void slab_list_remove(const struct front *front, uint32_t *head, struct slab *slab);
+static inline struct slab *slab_numbered(const struct front *front, uint32_t number)
+{
+	return (struct slab *)(void *)((char *)front->slabs + number) - 1;
+}
+
+static inline void slab_list_push(const struct front *front, uint32_t *head, struct slab *slab)
+{
+	uint32_t number = slab_number(front, slab);
+	slab->own.next = *head;
+	slab->previous = 0;
+	if (*head != 0)
+		slab_numbered(front, *head)->previous = number;
+	*head = number;
+}
+
+static inline void slab_list_remove(const struct front *front, uint32_t *head, struct slab *slab)
+{
+	if (slab->previous != 0)
+		slab_numbered(front, slab->previous)->own.next = slab->own.next;
+	else
+		*head = slab->own.next;
+	if (slab->own.next != 0)
+		slab_numbered(front, slab->own.next)->previous = slab->previous;
+}
+
 /* The first one, or NULL. */
-struct slab *slab_list_pop(const struct front *front, uint32_t *head);
+static inline struct slab *slab_list_pop(const struct front *front, uint32_t *head)
+{
+	if (*head == 0)
+		return NULL;
+	struct slab *slab = slab_numbered(front, *head);
+	slab_list_remove(front, head, slab);
+	return slab;
+}
 
 /* ---- looking at slabs ---- */
 
@@ -120,8 +149,5 @@ bool front_check(const struct front *front, struct text *message);
 
 /* Report what is wrong with freeing or resizing `p`, which lies in a slab. */
 void slab_report(struct heap *heap, const struct slab *slab, const void *p, const char *call);
-
-/* Is `p` an object of `slab` that is in use? Never a fault; takes no lock. */
-bool slab_object_is_live(const struct front *front, const struct slab *slab, const void *p);
 
 #endif

@@ -47,8 +47,8 @@ static void front_begin(struct heap *heap)
 	    config->arena.strategy->align_bytes_max < SLAB_BYTES)
 		return;
 	bool is_on = front_init(&heap->front, config->arena.source == ARENA_SBRK,
-				config->arena.key, config->watch != 0,
-				config->watch & WATCH_BOOKS, &heap->freeze_count);
+				config->watch != 0, config->watch & WATCH_BOOKS,
+				&heap->freeze_count);
 	if (is_on && config->arena.source == ARENA_MMAP)
 		config->arena.range = &heap->front.range;
 }
@@ -246,9 +246,9 @@ bool heap_owns(const struct heap *heap, const void *p)
 static bool describe_small(const struct front *front, const struct slab *slab, const void *p,
 			   struct block_info *out)
 {
-	if (!slab_object_is_live(front, slab, p))
+	if (!slab_object_is_live(slab, p))
 		return false;
-	size_t bytes = class_bytes(slab->class);
+	size_t bytes = class_bytes(slab->own.class);
 	*out = (struct block_info){
 		.payload = (uintptr_t)p,
 		.block_bytes = bytes,
@@ -285,7 +285,7 @@ static bool is_cached(const struct heap *heap, const struct block_info *block)
 {
 	const struct cached_block *p = (const struct cached_block *)block->payload;
 	return heap->front.is_on && block->requested_bytes > SMALL_BYTES_MAX &&
-	       p->mark == free_mark(heap->front.key, p);
+	       p->mark == free_mark(front_entry(&heap->front, p), p);
 }
 
 /*
@@ -449,7 +449,7 @@ static void *allocate_small(struct heap *heap, struct heap_caller *caller, size_
 		wanted = align_up(class_bytes(class_for(wanted)) + 1, align);
 	if (caller->small == &thread_heap_none || wanted > SMALL_BYTES_MAX)
 		return NULL;
-	void *p = thread_heap_allocate(caller->small, wanted);
+	void *p = thread_heap_allocate(caller, wanted);
 	if (p != NULL)
 		slab_set_slack(&heap->front, p, class_bytes(class_for(wanted)) - bytes);
 	return p;
@@ -583,7 +583,7 @@ ALLOT_OUTLINE void heap_free_slow(struct heap *heap, struct heap_caller *caller,
 	look_begin(heap);
 	watch_gone(heap, p);
 	if (slab != NULL)
-		thread_heap_free(caller->small, heap, slab, p, call);
+		thread_heap_free(caller, heap, slab, p, call);
 	else if (region != NULL)
 		free_block(heap, region, p, call);
 	else
@@ -703,7 +703,7 @@ static enum resize_result resize_small(struct heap *heap, const struct slab *sla
 		slab_report(heap, slab, p, "realloc");
 		return RESIZE_FAULT;
 	}
-	if (bytes > out_old->usable_bytes || class_for(bytes) != slab->class)
+	if (bytes > out_old->usable_bytes || class_for(bytes) != slab->own.class)
 		return RESIZE_MUST_MOVE;
 	slab_set_slack(&heap->front, p, out_old->usable_bytes - bytes);
 	return RESIZE_DONE;
@@ -754,7 +754,7 @@ size_t heap_trim(struct heap *heap, struct heap_caller *caller, size_t keep_byte
 	size_t released = mapping_retry_idle(&heap->owners);
 	look_begin(heap);
 	if (caller->small != &thread_heap_none)
-		thread_heap_flush(caller->small);
+		thread_heap_flush(caller);
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (!arena_enter(arena, self, is_alone))
 			continue;
@@ -775,9 +775,9 @@ struct visit {
 /* The objects of a slab: live, free, and as one free block what has never been carved. */
 static bool visit_slab(const struct visit *v, const struct slab *slab)
 {
-	uintptr_t base = front_slab_base(&v->heap->front, slab);
-	size_t carved = slab_carved_bytes(slab);
-	size_t bytes = class_bytes(slab->class);
+	uintptr_t base = slab->base;
+	size_t bytes = class_bytes(slab->own.class);
+	size_t carved = slab_carved_count(slab) * bytes;
 	for (size_t offset = 0; offset < carved; offset += bytes) {
 		struct block_info info;
 		void *p = (void *)(base + offset);

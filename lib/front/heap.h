@@ -92,16 +92,6 @@ struct heap {
 };
 
 /*
- * Who calls, for the long ways: what a thread keeps of a heap. `small` serves its small objects,
- * &thread_heap_none if nothing does; `arena` is the arena it prefers, NULL at first and for ever
- * if the heap is watched.
- */
-struct heap_caller {
-	struct arena *arena;
-	struct thread_heap *small;
-};
-
-/*
  * Begin a heap. `first` is zeroed memory of arena_bytes() for its first arena, which must outlive
  * the heap. False when the system has no memory.
  */

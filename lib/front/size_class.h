@@ -11,6 +11,7 @@
 #define FRONT_SIZE_CLASS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
 	SMALL_BYTES_MAX = 1024,
@@ -19,14 +20,18 @@ enum {
 	SMALL_CLASSES = 32,
 };
 
+struct size_class {
+	uint16_t bytes;    /* of an object */
+	uint16_t capacity; /* objects a slab has room for */
+	uint16_t wake;     /* a full slab is used again when so many of them are free */
+};
+
+extern const struct size_class size_classes[SMALL_CLASSES];
+
 /* The size of the objects of a class. */
 static inline size_t class_bytes(unsigned class)
 {
-	if (class < 16)
-		return (class + 1) * (size_t)16;
-	if (class < 24)
-		return 256 + (class - 15) * (size_t)32;
-	return 512 + (class - 23) * (size_t)64;
+	return size_classes[class].bytes;
 }
 
 /* The smallest class for `bytes` <= SMALL_BYTES_MAX; 0 bytes are served as 1. */

@@ -4,11 +4,13 @@
  *
  * A slab is a block of the strategy below, at a multiple of its size; the next block's tag takes
  * the last 8 bytes, so that slabs and blocks lie side by side without a gap. What is known of a
- * slab stands in a table beside the heap, one entry for each 16 KiB of the heap's range: whose an
- * address is costs a subtraction, a comparison and one load.
+ * slab stands in a table beside the heap, one entry for each 16 KiB of the heap's range. Every
+ * address has an entry there, by some of its bits; that it lies outside the range after all is found
+ * by the same comparison that finds where in the slab it lies. So whose an address is costs a
+ * shift, a mask and one load.
  *
- * Objects. A free object has the next free one in its first word and a mark in its second: the
- * heap's key, bound to the object's address. An allocated one has not, whatever it holds: the mark
+ * Objects. A free object has the next free one in its first word and a mark in its second, bound to
+ * the object's address. An allocated one has not, whatever it holds: the mark
  * is taken off, and a copy of another's means nothing here. So a second free of an object that is
  * still free is one comparison, and a walk tells live from free without a lock.
  * Objects come into being page by page ("carved") as they are needed.
@@ -18,7 +20,8 @@
  *
  *   owned:     home = the owner's number; a chain of objects that others freed, and its length;
  *              QUEUED exactly when the chain is not empty: the slab is on its owner's dirty stack,
- *              or about to be pushed there by the one thread that set QUEUED
+ *              or about to be pushed there by the one thread that set QUEUED. The stack's links
+ *              are in the chains' last objects.
  *   detached:  DETACHED; every object is live. Whoever frees one first claims the slab by a
  *              compare-and-swap and is its owner from then on.
  *   listed:    DETACHED | LISTED; left by a thread that ended, some objects free. It is on the
@@ -40,18 +43,26 @@
 #include "base/compiler.h"
 #include "front/size_class.h"
 
+struct thread_heap;
+
 enum {
 	SLAB_SHIFT = 14,
 	SLAB_BYTES = 1 << SLAB_SHIFT,
+	SLAB_ENTRY_SHIFT = 6, /* of the table */
 	/* The rest is the next block's tag. */
 	SLAB_USABLE_BYTES = SLAB_BYTES - 16,
 };
 
-/* A list of free objects; `count` frees later its slab's state changes. */
+/*
+ * A list of free objects; `count` frees later something about it must be done. What follows is of
+ * the slab it belongs to, if it is a slab's own.
+ */
 struct bin {
 	void *head;
-	int32_t count;
-	uint32_t next; /* of a slab: the next one on its owner's list */
+	int16_t count;
+	uint8_t class;
+	uint8_t state; /* enum slab_state */
+	uint32_t next; /* slab on the same list, by number */
 };
 
 enum slab_state {
@@ -63,17 +74,14 @@ enum slab_state {
 };
 
 struct slab {
-	struct thread_heap *_Atomic owner; /* whose frees are local; NULL: nobody's */
-	struct bin *bin;                   /* where these go: the class's, or `own` */
+	_Atomic uint32_t owner;  /* whose frees are local: owner_mark() of it; 0: nobody's */
+	uint32_t previous;       /* on its owner's or its class's list, by number */
+	struct bin *bin;         /* where these go: the class's, or `own` */
 	struct bin own;
 	_Atomic uint64_t remote;
-	uint32_t magic;        /* tells whether an offset is a multiple of the object's size */
-	_Atomic uint32_t carved_bytes; /* objects exist up to here */
-	uint32_t previous;     /* on its owner's or its class's list */
-	uint32_t dirty_next;   /* on its owner's stack of slabs with remote frees */
-	uint8_t class;
-	uint8_t state;         /* enum slab_state */
-	uint8_t reserved[6];
+	uint64_t magic;          /* with `end` tells where objects are: slab_has_object() */
+	uint64_t end;
+	uintptr_t base;          /* its address */
 };
 static_assert(sizeof(struct slab) == 64, "a slab's entry is a cache line");
 
@@ -84,58 +92,114 @@ struct object {
 };
 
 /*
- * The mark of a free object or block at `p`. Bound to the address because programs move words about
- * that they never wrote, and those may have been a free object's: elsewhere they must say nothing.
+ * The mark of a free object or block at `p`, `entry` of the table being that of its address. Bound
+ * to the address because programs move words about that they never wrote, and those may have been a
+ * free object's: elsewhere they must say nothing. It is no address, being the sum of two.
  */
-ALLOT_INLINE uintptr_t free_mark(uintptr_t key, const void *p)
+ALLOT_INLINE uintptr_t free_mark(const struct slab *entry, const void *p)
 {
-	return key ^ (uintptr_t)p;
+	return (uintptr_t)entry + (uintptr_t)p;
 }
 
-/* ---- offsets ---- */
-
-/*
- * ceil(2^32 / bytes): an offset below 2^16 is a multiple of bytes < 2^16 exactly when its product
- * with this, modulo 2^32, is smaller than this (Lemire, Kaser and Kurz 2019, "Faster remainder by
- * direct computation").
- */
-static inline uint32_t slab_magic(size_t bytes)
+static inline enum slab_state slab_state(const struct slab *slab)
 {
-	return (uint32_t)(0xFFFFFFFFu / bytes + 1);
-}
-
-/* Its owner sets it; others who free an object know that it exists, whatever else does. */
-ALLOT_INLINE uint32_t slab_carved_bytes(const struct slab *slab)
-{
-	return atomic_load_explicit(&slab->carved_bytes, memory_order_relaxed);
-}
-
-ALLOT_INLINE void slab_set_carved_bytes(struct slab *slab, uint32_t bytes)
-{
-	atomic_store_explicit(&slab->carved_bytes, bytes, memory_order_relaxed);
-}
-
-/* Is there an object at this offset? */
-ALLOT_INLINE bool slab_has_object_at(const struct slab *slab, uint32_t offset)
-{
-	return (uint32_t)(offset * slab->magic) < slab->magic && offset < slab_carved_bytes(slab);
-}
-
-static inline uint32_t slab_carved_count(const struct slab *slab)
-{
-	return (uint32_t)(slab_carved_bytes(slab) / class_bytes(slab->class));
+	return (enum slab_state)__atomic_load_n(&slab->own.state, __ATOMIC_RELAXED);
 }
 
 /* Whoever looks an address up reads it without a lock. */
 static inline void slab_set_state(struct slab *slab, enum slab_state state)
 {
-	__atomic_store_n(&slab->state, (uint8_t)state, __ATOMIC_RELAXED);
+	__atomic_store_n(&slab->own.state, (uint8_t)state, __ATOMIC_RELAXED);
 }
 
-/* How many objects a slab of a class has room for. */
-static inline uint32_t slab_capacity(unsigned class)
+/*
+ * How a slab's entry says who owns it: half the address of the thread heap. They lie in one
+ * table smaller than 4 GiB, and none has a mark of 0: see thread_heap_create().
+ */
+ALLOT_INLINE uint32_t owner_mark(const struct thread_heap *owner)
 {
-	return (uint32_t)(SLAB_USABLE_BYTES / class_bytes(class));
+	return (uint32_t)(uintptr_t)owner;
+}
+
+static inline void slab_set_owner(struct slab *slab, const struct thread_heap *owner)
+{
+	atomic_store_explicit(&slab->owner, owner_mark(owner), memory_order_relaxed);
+}
+
+ALLOT_INLINE bool slab_is_owned_by(const struct slab *slab, const struct thread_heap *own)
+{
+	return atomic_load_explicit(&slab->owner, memory_order_relaxed) == owner_mark(own);
+}
+
+/* ---- objects ---- */
+
+/*
+ * Where objects are. With n = q * bytes + r, magic = floor(2^64 / bytes) + 1 and
+ * excess = bytes * magic - 2^64, which is at least 1 and at most bytes, modulo 2^64
+ *
+ *     n * magic = q * excess + r * magic
+ *
+ * For n below 2^47 that wraps nowhere; with r = 0 it rises with q in steps of the excess, else it
+ * is at least magic, which is larger than any product of an object there can be; and for negative
+ * n it is larger still. So one multiplication and one comparison with carved objects * excess tell
+ * whether an object begins at an offset: a multiple of the size, carved, and in this slab at all.
+ * (After Lemire, Kaser and Kurz 2019, "Faster remainder by direct computation".)
+ */
+static inline uint64_t slab_magic(size_t bytes)
+{
+	uint64_t rounded_down = UINT64_MAX / bytes;
+	/* Of a power of two, the only sizes that divide 2^64, it is one too small. */
+	return rounded_down + 1 + (is_pow2(bytes) ? 1 : 0);
+}
+
+static inline uint64_t slab_excess(const struct slab *slab)
+{
+	return class_bytes(slab->own.class) * slab->magic;
+}
+
+/* Its owner sets it; others who free an object know that it exists, whatever else does. */
+static inline uint64_t slab_end(const struct slab *slab)
+{
+	return __atomic_load_n(&slab->end, __ATOMIC_RELAXED);
+}
+
+/* Is there an object at `p`, which may be any address? */
+static inline bool slab_has_object(const struct slab *slab, const void *p)
+{
+	return ((uintptr_t)p - slab->base) * slab->magic < slab_end(slab);
+}
+
+/* The same, asked by its owner. */
+ALLOT_INLINE bool slab_has_own_object(const struct slab *slab, const void *p)
+{
+	return ((uintptr_t)p - slab->base) * slab->magic < slab->end;
+}
+
+static inline uint32_t slab_carved_count(const struct slab *slab)
+{
+	return (uint32_t)(slab_end(slab) / slab_excess(slab));
+}
+
+static inline void slab_set_carved_count(struct slab *slab, uint32_t count)
+{
+	__atomic_store_n(&slab->end, count * slab_excess(slab), __ATOMIC_RELAXED);
+}
+
+/* How many objects it has room for. */
+static inline uint32_t slab_capacity(const struct slab *slab)
+{
+	return size_classes[slab->own.class].capacity;
+}
+
+static inline bool slab_is_carved(const struct slab *slab)
+{
+	return slab_end(slab) == slab_capacity(slab) * slab_excess(slab);
+}
+
+/* Is `p`, in this slab, an object in use? Never a fault; takes no lock. */
+static inline bool slab_object_is_live(const struct slab *slab, const void *p)
+{
+	return slab_has_object(slab, p) && ((const struct object *)p)->mark != free_mark(slab, p);
 }
 
 /* ---- the remote word ---- */

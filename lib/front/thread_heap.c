@@ -9,14 +9,18 @@
 enum {
 	SPARES_MAX = 16,
 	CARVE_BYTES = 4096, /* objects are carved to the end of a page */
-	WAKE_SHARE = 4,     /* a full slab is used again when this part of it is free, */
-	WAKE_OBJECTS_MAX = 32, /* or so many objects */
-	ENDLESS = INT32_MAX,
+	ENDLESS = INT16_MAX,
 };
 
 static_assert(sizeof(struct thread_heap) <= THREAD_HEAP_STRIDE, "a thread heap fits its place");
 
-struct thread_heap thread_heap_none;
+/* What every address finds where there are no slabs; no thread heap has this mark. */
+static const struct slab slab_none = {.owner = 1};
+
+alignas(THREAD_HEAP_ALIGN_BYTES) struct thread_heap thread_heap_none = {
+	.open = {.slabs = (struct slab *)&slab_none},
+	.closed = {.slabs = (struct slab *)&slab_none},
+};
 
 static struct thread_heap *thread_heap_numbered(const struct front *front, uint32_t number)
 {
@@ -24,23 +28,14 @@ static struct thread_heap *thread_heap_numbered(const struct front *front, uint3
 					      number * (size_t)THREAD_HEAP_STRIDE);
 }
 
-/* ---- being inside ---- */
-
-/* False: a handler has interrupted who is inside; nothing of the thread heap may be touched. */
-static bool long_way_begin(struct thread_heap *own)
+/* The caller's thread heap, now inside; NULL if it was, and a handler interrupted it. */
+static inline struct thread_heap *long_way_begin(struct heap_caller *caller)
 {
-	if (own->is_busy)
-		return false;
-	thread_heap_enter(own);
-	return true;
-}
-
-static void long_way_end(struct thread_heap *own)
-{
-	const struct front *front = &own->heap->front;
-	if (!front->is_watched)
-		own->span = atomic_load_explicit(&front->span, memory_order_acquire);
-	thread_heap_leave(own);
+	struct thread_heap *own = caller->small;
+	if (unlikely(caller_is_inside(caller)))
+		return NULL;
+	caller_enter(caller);
+	return own;
 }
 
 /* ---- slabs from the strategy, and back ---- */
@@ -62,20 +57,21 @@ static struct slab *slab_create(struct thread_heap *own)
 		heap_block_destroy(own->heap, block);
 		return NULL;
 	}
-	return &front->slabs[offset >> SLAB_SHIFT];
+	slab = front_entry(front, block);
+	slab->base = (uintptr_t)block;
+	return slab;
 }
 
 static void slab_destroy(struct heap *heap, struct slab *slab)
 {
-	void *block = (void *)front_slab_base(&heap->front, slab);
 	slab_set_state(slab, SLAB_NONE);
-	heap_block_destroy(heap, block);
+	heap_block_destroy(heap, (void *)slab->base);
 }
 
 /* A slab without live objects, on no list. A spare one keeps its objects for its class. */
 static void slab_release(struct thread_heap *own, struct slab *slab)
 {
-	atomic_store_explicit(&slab->owner, NULL, memory_order_relaxed);
+	slab_set_owner(slab, NULL);
 	atomic_store_explicit(&slab->remote, 0, memory_order_relaxed);
 	if (own->spare_count < SPARES_MAX) {
 		slab_set_state(slab, SLAB_SPARE);
@@ -95,16 +91,11 @@ static void spares_destroy(struct thread_heap *own)
 
 /* ---- states of an owned slab ---- */
 
-static uint32_t wake_count(unsigned class)
-{
-	return (uint32_t)size_min(slab_capacity(class) / WAKE_SHARE, WAKE_OBJECTS_MAX);
-}
-
 /* All objects are live. */
 static void slab_set_full(struct slab *slab)
 {
 	slab->own.head = NULL;
-	slab->own.count = (int32_t)wake_count(slab->class);
+	slab->own.count = (int16_t)size_classes[slab->own.class].wake;
 	slab->bin = &slab->own;
 	slab_set_state(slab, SLAB_RESTING);
 }
@@ -116,16 +107,16 @@ static void slab_offer(struct thread_heap *own, struct slab *slab, uint32_t live
 		slab_release(own, slab);
 		return;
 	}
-	slab->own.count = (int32_t)live;
+	slab->own.count = (int16_t)live;
 	slab->bin = &slab->own;
 	slab_set_state(slab, SLAB_AVAILABLE);
-	slab_list_push(&own->heap->front, &own->available[slab->class], slab);
+	slab_list_push(&own->heap->front, &own->available[slab->own.class], slab);
 }
 
 static void slab_make_current(struct thread_heap *own, struct slab *slab)
 {
-	struct bin *bin = &own->bins[slab->class];
-	own->current[slab->class] = slab_number(&own->heap->front, slab);
+	struct bin *bin = &own->bins[slab->own.class];
+	own->current[slab->own.class] = slab_number(&own->heap->front, slab);
 	slab_set_state(slab, SLAB_CURRENT);
 	bin->count = ENDLESS;
 	bin->head = slab->own.head;
@@ -134,43 +125,61 @@ static void slab_make_current(struct thread_heap *own, struct slab *slab)
 }
 
 /* `count` objects of a slab that is not current were freed: into the next state if it is time. */
-static void slab_count_frees(struct thread_heap *own, struct slab *slab, uint32_t count)
+ALLOT_INLINE void slab_count_frees(struct thread_heap *own, struct slab *slab, uint32_t count)
 {
 	const struct front *front = &own->heap->front;
-	slab->own.count -= (int32_t)count;
+	slab->own.count = (int16_t)(slab->own.count - (int16_t)count);
 	if (slab->own.count > 0)
 		return;
-	if (slab->state == SLAB_RESTING) {
-		uint32_t freed = (uint32_t)((int32_t)wake_count(slab->class) - slab->own.count);
+	if (slab_state(slab) == SLAB_RESTING) {
+		const struct size_class *class = &size_classes[slab->own.class];
+		uint32_t freed = (uint32_t)(class->wake - slab->own.count);
 		slab_list_remove(front, &own->resting, slab);
-		slab_offer(own, slab, slab_carved_count(slab) - freed);
+		slab_offer(own, slab, class->capacity - freed);
 	} else {
-		slab_list_remove(front, &own->available[slab->class], slab);
+		slab_list_remove(front, &own->available[slab->own.class], slab);
 		slab_release(own, slab);
 	}
 }
 
-ALLOT_COLD void thread_heap_event(struct thread_heap *own, struct slab *slab)
+ALLOT_OUTLINE void thread_heap_event(struct heap_caller *caller, struct slab *slab)
 {
-	if (slab->state == SLAB_CURRENT)
+	struct thread_heap *own = caller_heap(caller);
+	if (slab_state(slab) == SLAB_CURRENT)
 		slab->bin->count = ENDLESS;
 	else
 		slab_count_frees(own, slab, 0);
-	thread_heap_leave(own);
+	caller_leave(caller, own);
 }
 
 /* A chain of free objects comes home to its slab. */
-static void slab_take_home(struct thread_heap *own, struct slab *slab, struct object *head,
+static inline void slab_take_home(struct thread_heap *own, struct slab *slab, struct object *head,
 			   struct object *tail, uint32_t count)
 {
 	struct bin *bin = slab->bin;
 	tail->next = bin->head;
 	bin->head = head;
-	if (slab->state != SLAB_CURRENT)
+	if (slab_state(slab) != SLAB_CURRENT)
 		slab_count_frees(own, slab, count);
 }
 
 /* ---- remote frees ---- */
+
+/* A chain of remote frees ends in a link of its owner's dirty stack, which no address looks like. */
+static struct object *dirty_link(uint32_t number)
+{
+	return (struct object *)((uintptr_t)number << 1 | 1);
+}
+
+static bool dirty_link_is(const struct object *next)
+{
+	return (uintptr_t)next & 1;
+}
+
+static uint32_t dirty_link_number(const struct object *next)
+{
+	return (uint32_t)((uintptr_t)next >> 1);
+}
 
 /* Take home what others freed in our slabs. */
 static void dirty_drain(struct thread_heap *own)
@@ -181,26 +190,40 @@ static void dirty_drain(struct thread_heap *own)
 		number = atomic_exchange_explicit(&own->dirty, 0, memory_order_acquire);
 	while (number != 0) {
 		struct slab *slab = slab_numbered(front, number);
-		/* Before QUEUED is cleared: after it somebody else may push the slab. */
-		number = slab->dirty_next;
 		uint64_t remote = atomic_exchange_explicit(
 			&slab->remote, remote_of_home(own->number), memory_order_acq_rel);
-		struct object *head = remote_head(remote, front_slab_base(front, slab));
+		struct object *head = remote_head(remote, slab->base);
 		struct object *tail = head;
-		while (tail->next != NULL)
+		while (!dirty_link_is(tail->next))
 			tail = tail->next;
+		number = dirty_link_number(tail->next);
 		slab_take_home(own, slab, head, tail, remote_count(remote));
 	}
 }
 
-static void dirty_push(struct thread_heap *owner, struct slab *slab, uint32_t number)
+/* `tail` ends the slab's chain: until the owner has taken it, nobody else touches its link. */
+static void dirty_push(struct thread_heap *owner, struct object *tail, uint32_t number)
 {
-	uint32_t head = atomic_load_explicit(&owner->dirty, memory_order_relaxed);
+	uint32_t next = atomic_load_explicit(&owner->dirty, memory_order_relaxed);
 	do {
-		slab->dirty_next = head;
-	} while (!atomic_compare_exchange_weak_explicit(&owner->dirty, &head, number,
+		tail->next = dirty_link(next);
+	} while (!atomic_compare_exchange_weak_explicit(&owner->dirty, &next, number,
 							memory_order_release,
 							memory_order_relaxed));
+}
+
+/* Become the owner of a detached slab that is full. False: somebody else did. */
+static inline bool slab_claim_full(struct thread_heap *own, struct slab *slab)
+{
+	uint64_t remote = REMOTE_DETACHED;
+	if (!atomic_compare_exchange_strong_explicit(&slab->remote, &remote,
+						     remote_of_home(own->number),
+						     memory_order_acquire, memory_order_relaxed))
+		return false;
+	slab_set_owner(slab, own);
+	slab_set_full(slab);
+	slab_list_push(&own->heap->front, &own->resting, slab);
+	return true;
 }
 
 enum claim { CLAIMED, CLAIM_LOST, CLAIM_FORBIDDEN };
@@ -219,25 +242,19 @@ static enum claim slab_claim(struct thread_heap *own, struct slab *slab, uint64_
 		bool is_listed = atomic_load_explicit(&slab->remote, memory_order_acquire) ==
 				 (REMOTE_DETACHED | REMOTE_LISTED);
 		if (is_listed) {
-			slab_list_remove(front, &front->listed[slab->class], slab);
-			atomic_fetch_sub_explicit(&front->listed_counts[slab->class], 1,
+			slab_list_remove(front, &front->listed[slab->own.class], slab);
+			atomic_fetch_sub_explicit(&front->listed_counts[slab->own.class], 1,
 						  memory_order_relaxed);
 			atomic_store_explicit(&slab->remote, home, memory_order_relaxed);
 		}
 		front_unlock(front);
 		if (!is_listed)
 			return CLAIM_LOST;
-		atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+		slab_set_owner(slab, own);
 		slab_offer(own, slab, (uint32_t)slab->own.count);
 		return CLAIMED;
 	}
-	if (!atomic_compare_exchange_strong_explicit(&slab->remote, &remote, home,
-						     memory_order_acquire, memory_order_relaxed))
-		return CLAIM_LOST;
-	atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
-	slab_set_full(slab);
-	slab_list_push(front, &own->resting, slab);
-	return CLAIMED;
+	return slab_claim_full(own, slab) ? CLAIMED : CLAIM_LOST;
 }
 
 /* Leave objects that cannot be freed just now to the next one inside. */
@@ -254,7 +271,6 @@ static void chain_publish(struct thread_heap *own, struct slab *slab, struct obj
 			  struct object *tail, uint32_t count)
 {
 	struct front *front = &own->heap->front;
-	uintptr_t base = front_slab_base(front, slab);
 	uint64_t remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
 	uint64_t with;
 	do {
@@ -268,13 +284,13 @@ static void chain_publish(struct thread_heap *own, struct slab *slab, struct obj
 				return;
 			remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
 		}
-		tail->next = remote_head(remote, base);
-		with = remote_with(remote, head, remote_count(remote) + count, base);
+		tail->next = remote_head(remote, slab->base);
+		with = remote_with(remote, head, remote_count(remote) + count, slab->base);
 	} while (!atomic_compare_exchange_weak_explicit(&slab->remote, &remote, with,
 							memory_order_acq_rel,
 							memory_order_relaxed));
 	if (!(remote & REMOTE_QUEUED))
-		dirty_push(thread_heap_numbered(front, remote_home(remote)), slab,
+		dirty_push(thread_heap_numbered(front, remote_home(remote)), tail,
 			   slab_number(front, slab));
 }
 
@@ -284,12 +300,13 @@ static void outbox_flush(struct thread_heap *own, struct outbox *box)
 	if (slab == NULL)
 		return;
 	box->slab = NULL;
+	own->outbox_count--;
 	chain_publish(own, slab, box->head, box->tail, box->count);
 }
 
 static void outboxes_flush(struct thread_heap *own)
 {
-	for (size_t i = 0; i < OUTBOXES; i++)
+	for (size_t i = 0; own->outbox_count != 0; i++)
 		outbox_flush(own, &own->outboxes[i]);
 }
 
@@ -301,6 +318,7 @@ static void outbox_put(struct thread_heap *own, struct slab *slab, struct object
 	if (box->slab != slab) {
 		outbox_flush(own, box);
 		*box = (struct outbox){.slab = slab, .tail = object};
+		own->outbox_count++;
 	}
 	object->next = box->head;
 	box->head = object;
@@ -314,7 +332,10 @@ static void outbox_put(struct thread_heap *own, struct slab *slab, struct object
 static void object_free(struct thread_heap *own, struct slab *slab, struct object *object)
 {
 	uint64_t remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
-	if (atomic_load_explicit(&slab->owner, memory_order_relaxed) == own)
+	if (likely(remote == REMOTE_DETACHED) &&
+	    likely(slab_claim_full(own, slab)))
+		slab_take_home(own, slab, object, object, 1);
+	else if (slab_is_owned_by(slab, own))
 		slab_take_home(own, slab, object, object, 1);
 	else if (remote & REMOTE_DETACHED)
 		chain_publish(own, slab, object, object, 1);
@@ -334,49 +355,49 @@ static void pending_free(struct thread_heap *own, struct object *_Atomic *pendin
 	}
 }
 
-bool thread_heap_free(struct thread_heap *own, struct heap *heap, struct slab *slab, void *p,
+bool thread_heap_free(struct heap_caller *caller, struct heap *heap, struct slab *slab, void *p,
 		      const char *call)
 {
 	struct object *object = p;
-	if (!slab_object_is_live(&heap->front, slab, p)) {
+	if (unlikely(!slab_object_is_live(slab, p))) {
 		slab_report(heap, slab, p, call);
 		return false;
 	}
-	object->mark = free_mark(heap->front.key, p);
-	if (own == &thread_heap_none || !long_way_begin(own)) {
-		pending_put(own == &thread_heap_none ? &heap->front.pending : &own->pending,
-			    object, object);
+	object->mark = free_mark(slab, p);
+	if (unlikely(caller->small == &thread_heap_none)) {
+		pending_put(&heap->front.pending, object, object);
+		return true;
+	}
+	struct thread_heap *own = long_way_begin(caller);
+	if (unlikely(own == NULL)) {
+		pending_put(&caller_heap(caller)->pending, object, object);
 		return true;
 	}
 	object_free(own, slab, object);
-	long_way_end(own);
+	caller_leave(caller, own);
 	return true;
 }
 
 /* ---- allocate ---- */
 
 /* Make further objects, to the end of the page where the last one ended. */
-static bool slab_carve(struct thread_heap *own, struct slab *slab)
+static void slab_carve(struct slab *slab)
 {
-	struct front *front = &own->heap->front;
-	size_t bytes = class_bytes(slab->class);
-	uint32_t end = slab_capacity(slab->class) * (uint32_t)bytes;
-	uint32_t begin = slab_carved_bytes(slab);
-	if (begin >= end)
-		return false;
-	uint32_t count = (uint32_t)((align_up(begin + bytes, CARVE_BYTES) - begin) / bytes);
-	uint32_t stop = (uint32_t)size_min(begin + count * bytes, end);
-	uintptr_t base = front_slab_base(front, slab);
+	uint32_t bytes = (uint32_t)class_bytes(slab->own.class);
+	uint32_t carved_count = slab_carved_count(slab);
+	uint32_t begin = carved_count * bytes;
+	uint32_t count = (uint32_t)(align_up(begin + bytes, CARVE_BYTES) - begin) / bytes;
+	uint32_t end_count = (uint32_t)size_min(carved_count + count,
+						slab_capacity(slab));
 	struct object *next = NULL;
-	for (uint32_t at = stop; at > begin;) {
-		at -= (uint32_t)bytes;
-		struct object *object = (struct object *)(base + at);
-		*object = (struct object){next, free_mark(front->key, object)};
+	for (uint32_t i = end_count; i > carved_count; i--) {
+		struct object *object =
+			(struct object *)(slab->base + (i - 1) * (uintptr_t)bytes);
+		*object = (struct object){next, free_mark(slab, object)};
 		next = object;
 	}
-	slab_set_carved_bytes(slab, stop);
+	slab_set_carved_count(slab, end_count);
 	slab->bin->head = next;
-	return true;
 }
 
 /* All objects of the current slab are in use: leave it to whoever frees the first of them. */
@@ -384,12 +405,12 @@ static void slab_detach(struct thread_heap *own, struct slab *slab)
 {
 	uint64_t home = remote_of_home(own->number);
 	slab_set_full(slab);
-	atomic_store_explicit(&slab->owner, NULL, memory_order_relaxed);
+	slab_set_owner(slab, NULL);
 	if (atomic_compare_exchange_strong_explicit(&slab->remote, &home, REMOTE_DETACHED,
 						    memory_order_release, memory_order_relaxed))
 		return;
 	/* Others were faster and will queue it. */
-	atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+	slab_set_owner(slab, own);
 	slab_list_push(&own->heap->front, &own->resting, slab);
 }
 
@@ -408,7 +429,7 @@ static struct slab *slab_adopt(struct thread_heap *own, unsigned class)
 	}
 	front_unlock(front);
 	if (slab != NULL)
-		atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+		slab_set_owner(slab, own);
 	return slab;
 }
 
@@ -417,15 +438,32 @@ static struct slab *slab_begin(struct thread_heap *own, unsigned class)
 	struct slab *slab = slab_create(own);
 	if (slab == NULL)
 		return NULL;
-	if (slab->state != SLAB_SPARE || slab->class != class) {
-		slab->class = (uint8_t)class;
+	if (slab_state(slab) != SLAB_SPARE || slab->own.class != class) {
+		slab->own.class = (uint8_t)class;
 		slab->magic = slab_magic(class_bytes(class));
-		slab_set_carved_bytes(slab, 0);
+		slab_set_carved_count(slab, 0);
 		slab->own.head = NULL;
 	}
 	atomic_store_explicit(&slab->remote, remote_of_home(own->number), memory_order_relaxed);
-	atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+	slab_set_owner(slab, own);
 	return slab;
+}
+
+/* Is there something to be done by the next one inside? */
+static inline bool errands_wait(const struct thread_heap *own)
+{
+	const struct front *front = &own->heap->front;
+	return ((uintptr_t)atomic_load_explicit(&own->pending, memory_order_relaxed) |
+		(uintptr_t)atomic_load_explicit(&front->pending, memory_order_relaxed) |
+		atomic_load_explicit(&own->dirty, memory_order_relaxed) | own->outbox_count) != 0;
+}
+
+static ALLOT_OUTLINE void errands_run(struct thread_heap *own)
+{
+	pending_free(own, &own->pending);
+	pending_free(own, &own->heap->front.pending);
+	outboxes_flush(own);
+	dirty_drain(own);
 }
 
 /* Fill the empty bin of a class. */
@@ -433,16 +471,16 @@ static bool bin_fill(struct thread_heap *own, unsigned class)
 {
 	struct front *front = &own->heap->front;
 	struct bin *bin = &own->bins[class];
-	pending_free(own, &own->pending);
-	pending_free(own, &front->pending);
-	outboxes_flush(own);
-	dirty_drain(own);
+	if (unlikely(errands_wait(own)))
+		errands_run(own);
 	while (bin->head == NULL) {
 		struct slab *slab = NULL;
 		if (own->current[class] != 0) {
 			slab = slab_numbered(front, own->current[class]);
-			if (slab_carve(own, slab))
+			if (!slab_is_carved(slab)) {
+				slab_carve(slab);
 				return true;
+			}
 			own->current[class] = 0;
 			slab_detach(own, slab);
 		}
@@ -458,53 +496,75 @@ static bool bin_fill(struct thread_heap *own, unsigned class)
 	return true;
 }
 
-void *thread_heap_allocate(struct thread_heap *own, size_t bytes)
+void *thread_heap_allocate(struct heap_caller *caller, size_t bytes)
 {
 	unsigned class = class_for(bytes);
+	struct thread_heap *own = long_way_begin(caller);
+	if (unlikely(own == NULL))
+		return NULL;
 	struct bin *bin = &own->bins[class];
 	struct object *object = NULL;
-	if (!long_way_begin(own))
-		return NULL;
 	if (bin->head != NULL || bin_fill(own, class)) {
 		object = bin->head;
 		bin->head = object->next;
 		object->mark = 0;
 	}
-	long_way_end(own);
+	caller_leave(caller, own);
 	return object;
 }
 
 /* ---- medium blocks ---- */
 
-enum cache_result thread_heap_cache(struct thread_heap *own, void *p)
+enum cache_result thread_heap_cache(struct heap_caller *caller, void *p)
 {
+	struct thread_heap *own = caller_heap(caller);
+	const struct front *front = &own->heap->front;
 	struct block_size size;
-	/* The fast path may not know of this slab yet. */
-	if (own->is_busy || front_slab(&own->heap->front, p) != NULL ||
+	if (caller_is_inside(caller) || front_slab(front, p) != NULL ||
 	    !heap_block_size(own->heap, p, &size) || size.requested_bytes <= SMALL_BYTES_MAX ||
-	    ((struct cached_block *)p)->mark == free_mark(own->key, p))
+	    ((struct cached_block *)p)->mark == free_mark(front_entry(front, p), p))
 		return CACHE_UNSURE;
 	if (size.requested_bytes >= own->cached_bytes_end)
 		return CACHE_REFUSED;
-	thread_heap_enter(own);
+	caller_enter(caller);
 	bool is_taken = block_cache_put(&own->cache, own->heap, p, &size);
-	thread_heap_leave(own);
+	caller_leave(caller, own);
 	return is_taken ? CACHE_TOOK : CACHE_REFUSED;
 }
 
 /* ---- life ---- */
 
+static void gate_close(struct thread_heap *own)
+{
+	own->open = own->closed;
+	own->cached_bytes_end = 0;
+}
+
 static void thread_heap_init(struct thread_heap *own, struct heap *heap, uint32_t number)
 {
-	const struct front *front = &heap->front;
 	own->heap = heap;
 	own->number = number;
-	own->base = front->range.base;
-	own->slabs = front->slabs;
-	own->key = front->key;
+	own->closed = thread_heap_none.closed;
 	for (size_t step = 0; step < SMALL_STEPS; step++)
 		own->bin_offsets[step] =
 			(uint16_t)(class_for(step * SMALL_STEP_BYTES) * sizeof(struct bin));
+	gate_close(own);
+}
+
+/* One nobody has had yet, or NULL. */
+static struct thread_heap *thread_heap_create(struct heap *heap)
+{
+	struct front *front = &heap->front;
+	uint32_t number = front->made + 1;
+	struct thread_heap *own = thread_heap_numbered(front, number);
+	if (owner_mark(own) == 0)
+		own = thread_heap_numbered(front, ++number);
+	if (number > front->thread_heaps_max ||
+	    !own_table_grow(&front->thread_heap_table, (number + 1) * (size_t)THREAD_HEAP_STRIDE))
+		return NULL;
+	front->made = number;
+	thread_heap_init(own, heap, number);
+	return own;
 }
 
 struct thread_heap *thread_heap_begin(struct heap *heap)
@@ -516,33 +576,32 @@ struct thread_heap *thread_heap_begin(struct heap *heap)
 	if (front->idle != 0) {
 		own = thread_heap_numbered(front, front->idle);
 		front->idle = own->next_idle;
-	} else if (front->made < front->thread_heaps_max &&
-		   own_table_grow(&front->thread_heap_table,
-				  (front->made + 2) * (size_t)THREAD_HEAP_STRIDE)) {
-		own = thread_heap_numbered(front, ++front->made);
-		thread_heap_init(own, heap, front->made);
+	} else {
+		own = thread_heap_create(heap);
 	}
 	front_unlock(front);
 	if (own != NULL && !front->is_watched) {
-		own->small_bytes_end = SMALL_BYTES_MAX + 1;
+		own->open = (struct gate){SMALL_BYTES_MAX + 1, front->slabs, front->slab_mask};
 		own->cached_bytes_end = CACHE_BLOCK_BYTES_MAX + 1;
-		own->span = atomic_load_explicit(&front->span, memory_order_acquire);
 	}
 	return own;
 }
 
-void thread_heap_flush(struct thread_heap *own)
+/* Hand everything over. */
+static void all_flush(struct thread_heap *own)
 {
-	struct front *front = &own->heap->front;
-	if (!long_way_begin(own))
-		return;
-	pending_free(own, &own->pending);
-	pending_free(own, &front->pending);
-	outboxes_flush(own);
-	dirty_drain(own);
+	errands_run(own);
 	block_cache_flush(&own->cache, own->heap);
 	spares_destroy(own);
-	long_way_end(own);
+}
+
+void thread_heap_flush(struct heap_caller *caller)
+{
+	struct thread_heap *own = long_way_begin(caller);
+	if (own == NULL)
+		return;
+	all_flush(own);
+	caller_leave(caller, own);
 }
 
 /*
@@ -553,22 +612,21 @@ static bool slab_leave(struct thread_heap *own, struct slab *slab, uint32_t live
 {
 	struct front *front = &own->heap->front;
 	uint64_t home = remote_of_home(own->number);
-	bool is_full = slab->own.head == NULL &&
-		       slab_carved_count(slab) == slab_capacity(slab->class);
+	bool is_full = slab->own.head == NULL && slab_is_carved(slab);
 	uint64_t detached = REMOTE_DETACHED | (is_full ? 0 : REMOTE_LISTED);
 	slab->bin = &slab->own;
-	slab->own.count = (int32_t)live;
+	slab->own.count = (int16_t)live;
 	slab_set_state(slab, is_full ? SLAB_RESTING : SLAB_AVAILABLE);
 	if (!front_lock(front))
 		return false;
-	atomic_store_explicit(&slab->owner, NULL, memory_order_relaxed);
+	slab_set_owner(slab, NULL);
 	bool is_left = atomic_compare_exchange_strong_explicit(
 		&slab->remote, &home, detached, memory_order_release, memory_order_relaxed);
 	if (!is_left)
-		atomic_store_explicit(&slab->owner, own, memory_order_relaxed);
+		slab_set_owner(slab, own);
 	if (is_left && !is_full) {
-		slab_list_push(front, &front->listed[slab->class], slab);
-		atomic_fetch_add_explicit(&front->listed_counts[slab->class], 1,
+		slab_list_push(front, &front->listed[slab->own.class], slab);
+		atomic_fetch_add_explicit(&front->listed_counts[slab->own.class], 1,
 					  memory_order_relaxed);
 	}
 	front_unlock(front);
@@ -603,24 +661,25 @@ static bool list_leave(struct thread_heap *own, uint32_t *head)
 	struct front *front = &own->heap->front;
 	uint32_t kept = 0;
 	for (struct slab *slab; (slab = slab_list_pop(front, head)) != NULL;) {
-		int32_t count = slab->own.count;
-		uint8_t state = slab->state;
+		int16_t count = slab->own.count;
+		enum slab_state state = slab_state(slab);
 		if (slab_leave(own, slab, live_count(slab)))
 			continue;
 		slab->own.count = count;
-		slab_set_state(slab, (enum slab_state)state);
+		slab_set_state(slab, state);
 		slab_list_push(front, &kept, slab);
 	}
 	*head = kept;
 	return kept == 0;
 }
 
-void thread_heap_end(struct thread_heap *own)
+void thread_heap_end(struct heap_caller *caller)
 {
+	struct thread_heap *own = long_way_begin(caller);
+	if (own == NULL)
+		return;
 	struct front *front = &own->heap->front;
-	thread_heap_flush(own);
-	if (!long_way_begin(own))
-		return; /* a handler ends the thread; nobody will use its heap again */
+	all_flush(own);
 	for (unsigned class = 0; class < SMALL_CLASSES; class++)
 		current_leave(own, class);
 	for (bool is_done = false; !is_done;) {
@@ -632,10 +691,8 @@ void thread_heap_end(struct thread_heap *own)
 			os_yield();
 	}
 	spares_destroy(own);
-	own->small_bytes_end = 0;
-	own->cached_bytes_end = 0;
-	own->span = 0;
-	own->is_busy = false;
+	gate_close(own);
+	caller_leave(caller, own);
 	while (!front_lock(front))
 		os_yield();
 	own->next_idle = front->idle;

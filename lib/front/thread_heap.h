@@ -12,12 +12,16 @@
  *   event    a slab has enough free objects to be used again, or none is left in use
  *   remote   an object of another thread's slab: collected by slab and handed over in chains
  *
- * While any of this goes on is_busy is set. A signal handler that interrupts it and finds it set
- * gets a block of the strategy, and leaves what it frees on a stack of its own. So a handler may
- * allocate, which POSIX does not ask for and profilers do; it costs six instructions a pair.
+ * While any of this goes on the thread is *inside*: the caller's pointer leads to the closed gate
+ * of its thread heap instead of the open one. A gate is what the fast paths look at before they
+ * touch anything; through a closed one a signal handler that interrupts them gets no further, so
+ * that it gets a block of the strategy and leaves what it frees on a stack of its own. So a handler
+ * may allocate, which POSIX does not ask for and profilers do; it costs four instructions a pair.
  */
 #ifndef FRONT_THREAD_HEAP_H
 #define FRONT_THREAD_HEAP_H
+
+#include <stdalign.h>
 
 #include "front/block_cache.h"
 #include "front/front.h"
@@ -32,15 +36,17 @@ struct outbox {
 	uint32_t count;
 };
 
-struct thread_heap {
-	/* What the fast paths read; all 0 where there is none. */
+/* What the fast paths read first. Closed, it has no small requests and no slab that is ours. */
+struct gate {
 	size_t small_bytes_end; /* requests from here on are not for us */
-	uintptr_t base;         /* of the heap's range */
-	size_t span;            /* and how far its table of slabs reached lately */
-	struct slab *slabs;     /* an entry for each SLAB_BYTES of it */
-	uintptr_t key;
-	bool is_busy;           /* the caller is inside, or a handler that interrupted it is */
+	struct slab *slabs;     /* the table: an entry for every address */
+	size_t slab_mask;
+};
+
+struct thread_heap {
+	struct gate open; /* first, so that a pointer to the heap is one to its gate */
 	uint16_t bin_offsets[SMALL_STEPS + 3]; /* by bytes / 16, rounded up: where in `bins` */
+	struct gate closed;
 	struct bin bins[SMALL_CLASSES];
 	/* What the long ways do. */
 	struct heap *heap;
@@ -50,6 +56,7 @@ struct thread_heap {
 	uint32_t resting;                   /* owned slabs with few free objects */
 	uint32_t current[SMALL_CLASSES];
 	uint32_t available[SMALL_CLASSES];
+	uint32_t outbox_count;              /* outboxes with objects */
 	struct outbox outboxes[OUTBOXES];
 	_Atomic uint32_t dirty;             /* stack of slabs with remote frees, by others */
 	struct object *_Atomic pending;     /* freed by handlers that interrupted a long way */
@@ -62,47 +69,85 @@ struct thread_heap {
 /* A thread heap that serves nobody: every call takes the long way. */
 extern struct thread_heap thread_heap_none;
 
+/*
+ * Who calls: what a thread keeps of a heap. `small` serves its small objects, &thread_heap_none if
+ * nothing does; while the thread is inside it points to the closed gate. `arena` is the arena it
+ * prefers, NULL at first and for ever if the heap is watched.
+ */
+struct heap_caller {
+	struct arena *arena;
+	struct thread_heap *small;
+};
+
 /* A thread heap for the calling thread, or NULL when there is no memory for one more. */
 struct thread_heap *thread_heap_begin(struct heap *heap);
-/* Its thread is done: everything is handed over. */
-void thread_heap_end(struct thread_heap *own);
+/*
+ * Its thread is done: everything is handed over. If the thread is inside, a handler ended it, and
+ * its heap stays as it is for ever.
+ */
+void thread_heap_end(struct heap_caller *caller);
+
+/* ---- being inside ---- */
+
+enum {
+	GATE_CLOSED = offsetof(struct thread_heap, closed),
+	THREAD_HEAP_ALIGN_BYTES = 256,
+};
+static_assert(offsetof(struct thread_heap, open) == 0 && GATE_CLOSED < THREAD_HEAP_ALIGN_BYTES,
+	      "the lowest byte of a pointer to a gate tells which it is");
+
+/* The caller's thread heap, which it may be inside of. */
+ALLOT_INLINE struct thread_heap *caller_heap(const struct heap_caller *caller)
+{
+	return (struct thread_heap *)((uintptr_t)caller->small &
+				      ~(uintptr_t)(THREAD_HEAP_ALIGN_BYTES - 1));
+}
+
+ALLOT_INLINE bool caller_is_inside(const struct heap_caller *caller)
+{
+	return caller->small != caller_heap(caller);
+}
+
+/*
+ * Around whatever a handler must not see half done. Entering is a store of one byte, that leaving
+ * covers with a whole pointer, because what is loaded next is forwarded from one store only.
+ */
+ALLOT_INLINE void caller_enter(struct heap_caller *caller)
+{
+	enum { LOWEST_BYTE = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : sizeof(void *) - 1 };
+	((unsigned char *)&caller->small)[LOWEST_BYTE] = GATE_CLOSED;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+ALLOT_INLINE void caller_leave(struct heap_caller *caller, struct thread_heap *own)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	caller->small = own;
+}
 
 /* ---- the long ways ---- */
 
 /* `bytes` <= SMALL_BYTES_MAX. NULL: no slab can be had, or a handler interrupted a long way. */
-void *thread_heap_allocate(struct thread_heap *own, size_t bytes);
-/*
- * Free an object of a slab, whoever owns it; `own` may be &thread_heap_none. False: a fault, which
- * was reported.
- */
-bool thread_heap_free(struct thread_heap *own, struct heap *heap, struct slab *slab, void *p,
+void *thread_heap_allocate(struct heap_caller *caller, size_t bytes);
+/* Free an object of a slab, whoever owns it. False: a fault, which was reported. */
+bool thread_heap_free(struct heap_caller *caller, struct heap *heap, struct slab *slab, void *p,
 		      const char *call);
 /* Hand over everything, and give spare slabs back. */
-void thread_heap_flush(struct thread_heap *own);
+void thread_heap_flush(struct heap_caller *caller);
+/* An event of the own slab, after a free; the caller is inside, and no more after that. */
+void thread_heap_event(struct heap_caller *caller, struct slab *slab);
 
-/* ---- the fast paths ---- */
-
-/* Around whatever a handler must not see half done. */
-ALLOT_INLINE void thread_heap_enter(struct thread_heap *own)
-{
-	own->is_busy = true;
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
-ALLOT_INLINE void thread_heap_leave(struct thread_heap *own)
-{
-	atomic_signal_fence(memory_order_seq_cst);
-	own->is_busy = false;
-}
+/* ---- medium blocks ---- */
 
 /* A medium block from the thread's cache, or NULL: ask the strategy. */
-ALLOT_INLINE void *thread_heap_try_cached(struct thread_heap *own, size_t bytes)
+ALLOT_INLINE void *thread_heap_try_cached(struct heap_caller *caller, size_t bytes)
 {
-	if (bytes >= own->cached_bytes_end || own->is_busy)
+	struct thread_heap *own = caller_heap(caller);
+	if (bytes >= own->cached_bytes_end || caller_is_inside(caller))
 		return NULL;
-	thread_heap_enter(own);
+	caller_enter(caller);
 	void *p = block_cache_take(&own->cache, bytes);
-	thread_heap_leave(own);
+	caller_leave(caller, own);
 	return p;
 }
 
@@ -113,60 +158,48 @@ enum cache_result {
 };
 
 /* Put a medium block into the thread's cache. */
-enum cache_result thread_heap_cache(struct thread_heap *own, void *p);
+enum cache_result thread_heap_cache(struct heap_caller *caller, void *p);
+
+/* ---- the fast paths ---- */
 
 /* An object, or NULL: take the long way. */
-ALLOT_INLINE void *thread_heap_try_allocate(struct thread_heap *own, size_t bytes)
+ALLOT_INLINE void *thread_heap_try_allocate(struct heap_caller *caller, size_t bytes)
 {
-	if (unlikely(bytes >= own->small_bytes_end) || unlikely(own->is_busy))
+	struct thread_heap *own = caller->small;
+	if (unlikely(bytes >= own->open.small_bytes_end))
 		return NULL;
 	size_t step = (bytes + SMALL_STEP_BYTES - 1) / SMALL_STEP_BYTES;
 	struct bin *bin = (struct bin *)((char *)own->bins + own->bin_offsets[step]);
-	thread_heap_enter(own);
+	caller_enter(caller);
 	struct object *object = bin->head;
 	if (likely(object != NULL)) {
 		bin->head = object->next;
 		object->mark = 0;
 	}
-	thread_heap_leave(own);
+	caller_leave(caller, own);
 	return object;
 }
 
-enum free_result {
-	FREE_DONE,
-	FREE_IN_SLAB,  /* thread_heap_free() must do it */
-	FREE_ELSEWHERE /* not an object of a slab */
-};
-
-/* An event of the own slab, after a free; leaves the thread heap, so it is called last. */
-void thread_heap_event(struct thread_heap *own, struct slab *slab);
-
-/* Free an object of one of the thread's own slabs. */
-ALLOT_INLINE enum free_result thread_heap_try_free(struct thread_heap *own, void *p)
+/* Free an object of one of the thread's own slabs. False: take the long way. */
+ALLOT_INLINE bool thread_heap_try_free(struct heap_caller *caller, void *p)
 {
-	uintptr_t offset = (uintptr_t)p - own->base;
-	if (unlikely(offset >= own->span))
-		return FREE_ELSEWHERE;
-	struct slab *slab = &own->slabs[offset >> SLAB_SHIFT];
-	if (unlikely(atomic_load_explicit(&slab->owner, memory_order_relaxed) != own))
-		return __atomic_load_n(&slab->state, __ATOMIC_RELAXED) == SLAB_NONE ?
-			       FREE_ELSEWHERE :
-			       FREE_IN_SLAB;
+	struct thread_heap *own = caller->small;
+	struct slab *slab = slab_entry(own->open.slabs, own->open.slab_mask, p);
 	struct object *object = p;
-	uintptr_t mark = free_mark(own->key, p);
-	if (unlikely(!slab_has_object_at(slab, (uint32_t)(offset & (SLAB_BYTES - 1)))) ||
-	    unlikely(object->mark == mark) || unlikely(own->is_busy))
-		return FREE_IN_SLAB;
-	thread_heap_enter(own);
+	uintptr_t mark = free_mark(slab, p);
+	if (unlikely(!slab_is_owned_by(slab, own)) || unlikely(!slab_has_own_object(slab, p)) ||
+	    unlikely(object->mark == mark))
+		return false;
+	caller_enter(caller);
 	struct bin *bin = slab->bin;
 	object->mark = mark;
 	object->next = bin->head;
 	bin->head = object;
 	if (likely(--bin->count != 0))
-		thread_heap_leave(own);
+		caller_leave(caller, own);
 	else
-		thread_heap_event(own, slab);
-	return FREE_DONE;
+		thread_heap_event(caller, slab);
+	return true;
 }
 
 #endif

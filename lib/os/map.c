@@ -80,6 +80,11 @@ void *os_reserve_aligned(size_t bytes, size_t align)
 	return (void *)map_aligned(bytes, align, PROT_NONE, RESERVE_FLAGS);
 }
 
+void *os_reserve_readable(size_t bytes)
+{
+	return (void *)map_anywhere(bytes, PROT_READ, RESERVE_FLAGS);
+}
+
 bool os_commit(uintptr_t base, size_t bytes)
 {
 	return map_over(base, bytes, PROT_READ | PROT_WRITE, COMMIT_FLAGS);

@@ -31,6 +31,12 @@ void *os_map_aligned(size_t bytes, size_t align);
 /* Reserved address space at a multiple of `align`, or NULL. */
 void *os_reserve_aligned(size_t bytes, size_t align);
 
+/*
+ * Reserved address space that reads as zeros, or NULL. The kernel charges no more for it than for
+ * any other (mm/mmap.c, accountable_mapping()), and backs it with its one page of zeros.
+ */
+void *os_reserve_readable(size_t bytes);
+
 /* Make a reserved range usable; it reads as zero. False when the system refuses. */
 bool os_commit(uintptr_t base, size_t bytes);
 

@@ -26,6 +26,21 @@ bool own_table_init(struct own_table *table, size_t bytes_max)
 	return table->base != NULL;
 }
 
+bool own_table_init_readable(struct own_table *table, size_t bytes_max)
+{
+	bytes_max = align_up(bytes_max, TABLE_STEP_BYTES);
+	*table = (struct own_table){os_reserve_readable(bytes_max), 0, bytes_max};
+	return table->base != NULL;
+}
+
+bool own_table_commit(struct own_table *table, size_t offset, size_t bytes)
+{
+	size_t page_bytes = os_page_bytes();
+	size_t begin = align_down(offset, page_bytes);
+	size_t end = align_up(offset + bytes, page_bytes);
+	return os_commit((uintptr_t)table->base + begin, size_min(end, table->bytes_max) - begin);
+}
+
 bool own_table_grow(struct own_table *table, size_t bytes)
 {
 	bytes = align_up(bytes, TABLE_STEP_BYTES);

@@ -78,7 +78,7 @@ static void end(void)
 
 static void *allocate(struct heap_caller *caller, size_t bytes, size_t align)
 {
-	void *p = align == ALIGN_BYTES ? thread_heap_try_allocate(caller->small, bytes) : NULL;
+	void *p = align == ALIGN_BYTES ? thread_heap_try_allocate(caller, bytes) : NULL;
 	if (p == NULL)
 		p = heap_allocate_slow(&heap, caller, bytes, align, false);
 	cr_assert_not_null(p);
@@ -87,20 +87,19 @@ static void *allocate(struct heap_caller *caller, size_t bytes, size_t align)
 	return p;
 }
 
-/* As the api does. */
-static void release(struct heap_caller *caller, void *p)
-{
-	enum free_result result = thread_heap_try_free(caller->small, p);
-	if (result == FREE_DONE || (result == FREE_ELSEWHERE &&
-				    caller->small != &thread_heap_none &&
-				    thread_heap_cache(caller->small, p) == CACHE_TOOK))
-		return;
-	heap_free_slow(&heap, caller, p, "free");
-}
-
 static struct slab *slab_of(const void *p)
 {
 	return front_slab(&heap.front, p);
+}
+
+/* As the api does. */
+static void release(struct heap_caller *caller, void *p)
+{
+	if (thread_heap_try_free(caller, p) ||
+	    (caller->small != &thread_heap_none && slab_of(p) == NULL &&
+	     thread_heap_cache(caller, p) == CACHE_TOOK))
+		return;
+	heap_free_slow(&heap, caller, p, "free");
 }
 
 static void *objects[MANY];
@@ -115,9 +114,8 @@ static void allocate_many(struct heap_caller *caller)
 static size_t slabs_in_use(void)
 {
 	size_t count = 0;
-	size_t units = first->source.mapped_bytes >> SLAB_SHIFT;
-	for (size_t i = 1; i < units; i++)
-		count += heap.front.slabs[i].state != SLAB_NONE;
+	for (size_t offset = 0; offset < heap.front.span; offset += SLAB_BYTES)
+		count += front_slab(&heap.front, (char *)heap.front.range.base + offset) != NULL;
 	return count;
 }
 
@@ -146,11 +144,41 @@ THREAD_HEAP_TEST(classes_waste_little_and_rise)
 		cr_assert_eq(class_for(bytes), class);
 		cr_assert_eq(class_for(bytes - 1), class);
 		cr_assert(class + 1 == SMALL_CLASSES || class_for(bytes + 1) == class + 1);
-		for (uint32_t offset = 0; offset < SLAB_BYTES; offset++)
-			cr_assert_eq((uint32_t)(offset * slab_magic(bytes)) < slab_magic(bytes),
-				     offset % bytes == 0, "offset %u of %zu", offset, bytes);
 	}
 	cr_assert_eq(class_bytes(SMALL_CLASSES - 1), SMALL_BYTES_MAX);
+}
+
+/* One product says of any address whether an object begins there. */
+THREAD_HEAP_TEST(objects_begin_where_they_were_carved)
+{
+	for (unsigned class = 0; class < SMALL_CLASSES; class++) {
+		size_t bytes = class_bytes(class);
+		struct slab slab = {
+			.own.class = (uint8_t)class,
+			.magic = slab_magic(bytes),
+			.base = (uintptr_t)5 << 30,
+		};
+		for (uint32_t count = 0; count <= size_classes[class].capacity; count += 5) {
+			slab_set_carved_count(&slab, count);
+			cr_assert_eq(slab_carved_count(&slab), count);
+			for (uint32_t offset = 0; offset < SLAB_BYTES; offset++)
+				cr_assert_eq(slab_has_object(&slab, (char *)slab.base + offset),
+					     offset % bytes == 0 && offset / bytes < count,
+					     "offset %u of %u objects of %zu", offset, count, bytes);
+			/* Far away, on both sides: multiples of the size as well as not. */
+			for (unsigned shift = 14; shift < 47; shift++) {
+				for (int delta = -1; delta <= 1; delta++) {
+					uintptr_t far = ((uintptr_t)bytes << shift) + (uintptr_t)delta;
+					if (far >> 47 != 0)
+						continue;
+					cr_assert(!slab_has_object(&slab,
+								   (void *)(slab.base + far)));
+					cr_assert(!slab_has_object(&slab,
+								   (void *)(slab.base - far)));
+				}
+			}
+		}
+	}
 }
 
 THREAD_HEAP_TEST(alignments_are_had_from_classes_that_have_them)
@@ -209,7 +237,7 @@ THREAD_HEAP_TEST(wrong_pointers_are_told)
 	expect_fault(FAULT_DOUBLE_FREE, p, p);
 	/* Where no object has been yet. */
 	reports = 0;
-	release(&one, (char *)front_slab_base(&heap.front, slab_of(p)) + 60 * class_bytes(12));
+	release(&one, (char *)slab_of(p)->base + 60 * class_bytes(12));
 	cr_assert_eq(reports, 1);
 	reports = 0;
 }
@@ -240,7 +268,7 @@ THREAD_HEAP_TEST(a_sleeping_owner_keeps_nothing_that_others_freed)
 	cr_assert(slabs_in_use() > 2 * SLABS_KEPT);
 	for (size_t i = 0; i < MANY; i++)
 		release(&other, objects[i]);
-	thread_heap_flush(other.small);
+	thread_heap_flush(&other);
 	cr_assert(slabs_in_use() <= SLABS_KEPT, "%zu slabs are kept", slabs_in_use());
 }
 
@@ -249,9 +277,9 @@ THREAD_HEAP_TEST(what_others_free_in_an_owned_slab_comes_home)
 	void *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
 	void *kept = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
 	struct slab *slab = slab_of(p);
-	cr_assert_eq(slab->owner, one.small);
+	cr_assert(slab_is_owned_by(slab, one.small));
 	release(&other, p);
-	thread_heap_flush(other.small);
+	thread_heap_flush(&other);
 	cr_assert_eq(remote_count(slab->remote), 1);
 	cr_assert(slab->remote & REMOTE_QUEUED);
 	bool is_back = false;
@@ -271,7 +299,7 @@ THREAD_HEAP_TEST(chains_are_handed_over_whole)
 	struct slab *slab = slab_of(objects[0]);
 	for (size_t i = 0; slab_of(objects[i]) == slab; i += 2)
 		release(&one, objects[i]);
-	cr_assert_eq(slab->owner, one.small);
+	cr_assert(slab_is_owned_by(slab, one.small));
 	uint32_t freed = 0;
 	size_t i = 1;
 	for (; slab_of(objects[i]) == slab && freed < OUTBOX_OBJECTS_MAX - 1; i += 2) {
@@ -279,14 +307,14 @@ THREAD_HEAP_TEST(chains_are_handed_over_whole)
 		release(&other, objects[i]);
 		freed++;
 	}
-	thread_heap_flush(other.small);
+	thread_heap_flush(&other);
 	cr_assert_eq(remote_count(slab->remote), freed);
 	/* Home again, and with the rest freed, the slab has no live object and is given back. */
-	thread_heap_flush(one.small);
+	thread_heap_flush(&one);
 	cr_assert_eq(remote_count(slab->remote), 0);
 	for (; slab_of(objects[i]) == slab; i += 2)
 		release(&one, objects[i]);
-	cr_assert_neq(slab->owner, one.small);
+	cr_assert(!slab_is_owned_by(slab, one.small));
 }
 
 THREAD_HEAP_TEST(a_thread_that_ends_leaves_its_slabs_to_others)
@@ -294,12 +322,12 @@ THREAD_HEAP_TEST(a_thread_that_ends_leaves_its_slabs_to_others)
 	for (size_t i = 0; i < 10; i++)
 		objects[i] = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
 	struct slab *slab = slab_of(objects[0]);
-	thread_heap_end(one.small);
-	cr_assert_null(slab->owner);
+	thread_heap_end(&one);
+	cr_assert_eq(slab->owner, 0);
 	cr_assert(slab->remote & REMOTE_LISTED);
 	void *p = allocate(&other, OBJECT_BYTES, ALIGN_BYTES);
 	cr_assert_eq(slab_of(p), slab, "it was not adopted");
-	cr_assert_eq(slab->owner, other.small);
+	cr_assert(slab_is_owned_by(slab, other.small));
 	release(&other, p);
 	for (size_t i = 0; i < 10; i++)
 		release(&other, objects[i]);
@@ -311,14 +339,14 @@ THREAD_HEAP_TEST(who_frees_first_in_a_left_slab_owns_it)
 	for (size_t i = 0; i < 10; i++)
 		objects[i] = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
 	struct slab *slab = slab_of(objects[0]);
-	thread_heap_end(one.small);
+	thread_heap_end(&one);
 	release(&other, objects[3]);
-	cr_assert_eq(slab->owner, other.small);
+	cr_assert(slab_is_owned_by(slab, other.small));
 	for (size_t i = 0; i < 10; i++) {
 		if (i != 3)
 			release(&other, objects[i]);
 	}
-	cr_assert_neq(slab->owner, other.small, "an empty slab was kept");
+	cr_assert(!slab_is_owned_by(slab, other.small), "an empty slab was kept");
 	one.small = thread_heap_begin(&heap);
 }
 
@@ -334,7 +362,7 @@ THREAD_HEAP_TEST(threads_that_come_and_go_leave_no_growth)
 				release(&thread, objects[bytes]);
 			objects[bytes] = p;
 		}
-		thread_heap_end(thread.small);
+		thread_heap_end(&thread);
 		if (i == CHURNS / 10)
 			mapped_bytes = first->source.mapped_bytes;
 	}
@@ -348,7 +376,7 @@ THREAD_HEAP_TEST(who_can_have_no_thread_heap_frees_all_the_same)
 	void *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
 	release(&nobody, p);
 	cr_assert_eq(heap.front.pending, p);
-	thread_heap_flush(one.small);
+	thread_heap_flush(&one);
 	cr_assert_null(heap.front.pending);
 	p = allocate(&nobody, OBJECT_BYTES, ALIGN_BYTES);
 	cr_assert_null(slab_of(p));
@@ -361,19 +389,19 @@ THREAD_HEAP_TEST(a_medium_block_is_kept_for_the_next_request_of_its_size)
 {
 	void *p = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
 	release(&one, p);
-	cr_assert_null(thread_heap_try_cached(one.small, MEDIUM_BYTES + 100));
-	cr_assert_null(thread_heap_try_cached(other.small, MEDIUM_BYTES));
-	cr_assert_eq(thread_heap_try_cached(one.small, MEDIUM_BYTES - 1), p);
-	cr_assert_null(thread_heap_try_cached(one.small, MEDIUM_BYTES));
+	cr_assert_null(thread_heap_try_cached(&one, MEDIUM_BYTES + 100));
+	cr_assert_null(thread_heap_try_cached(&other, MEDIUM_BYTES));
+	cr_assert_eq(thread_heap_try_cached(&one, MEDIUM_BYTES - 1), p);
+	cr_assert_null(thread_heap_try_cached(&one, MEDIUM_BYTES));
 	cr_assert_eq(heap_usable_bytes(&heap, p) >= MEDIUM_BYTES, true);
 	/* Whoever frees it keeps it. */
 	release(&other, p);
-	cr_assert_eq(thread_heap_try_cached(other.small, MEDIUM_BYTES), p);
+	cr_assert_eq(thread_heap_try_cached(&other, MEDIUM_BYTES), p);
 	release(&other, p);
 	cr_assert_eq(heap_usable_bytes(&heap, p), 0);
-	thread_heap_flush(other.small);
+	thread_heap_flush(&other);
 	cr_assert_eq(other.small->cache.bytes, 0);
-	cr_assert_null(thread_heap_try_cached(other.small, MEDIUM_BYTES));
+	cr_assert_null(thread_heap_try_cached(&other, MEDIUM_BYTES));
 }
 
 THREAD_HEAP_TEST(a_kept_block_is_not_freed_again)
@@ -384,8 +412,8 @@ THREAD_HEAP_TEST(a_kept_block_is_not_freed_again)
 	cr_assert_null(heap_resize(&heap, &one, p, 2 * MEDIUM_BYTES));
 	cr_assert_eq(reports, 1);
 	reports = 0;
-	cr_assert_eq(thread_heap_try_cached(one.small, MEDIUM_BYTES), p);
-	cr_assert_null(thread_heap_try_cached(one.small, MEDIUM_BYTES), "it was kept twice");
+	cr_assert_eq(thread_heap_try_cached(&one, MEDIUM_BYTES), p);
+	cr_assert_null(thread_heap_try_cached(&one, MEDIUM_BYTES), "it was kept twice");
 	release(&one, p);
 }
 
@@ -405,7 +433,7 @@ THREAD_HEAP_TEST(memory_that_was_a_slab_is_no_kept_block)
 	allocate_many(&one);
 	for (size_t i = 0; i < MANY; i++)
 		release(&one, objects[i]);
-	thread_heap_flush(one.small);
+	thread_heap_flush(&one);
 	/* The words of free objects lie where medium blocks begin now. */
 	for (size_t i = 0; i < 200; i++) {
 		objects[i] = heap_allocate_slow(&heap, &one, 1030 + 16 * (i % 13), ALIGN_BYTES,
@@ -422,16 +450,17 @@ THREAD_HEAP_TEST(memory_that_was_a_slab_is_no_kept_block)
 THREAD_HEAP_TEST(a_handler_that_finds_it_busy_is_served_elsewhere)
 {
 	void *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
-	one.small->is_busy = true;
+	struct thread_heap *own = one.small;
+	caller_enter(&one);
 	void *q = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
 	cr_assert_null(slab_of(q));
 	release(&one, p);
 	release(&one, q);
-	cr_assert_eq(one.small->pending, p);
+	cr_assert_eq(own->pending, p);
 	expect_fault(FAULT_DOUBLE_FREE, p, p);
-	one.small->is_busy = false;
-	thread_heap_flush(one.small);
-	cr_assert_null(one.small->pending);
+	caller_leave(&one, own);
+	thread_heap_flush(&one);
+	cr_assert_null(own->pending);
 }
 
 THREAD_HEAP_TEST(when_no_slab_can_be_had_the_strategy_serves)
