@@ -25,23 +25,20 @@ void API(free_sized)(void *block, size_t bytes);
 void API(free_aligned_sized)(void *block, size_t alignment, size_t bytes);
 
 /*
- * What the fast path has not: an object of a slab that has to be made ready, a block of the thread's
- * cache, or of the strategy if that can be had at once. NULL: the long way.
+ * What the fast path has not: an object of a slab that has to be made ready, or a block of the
+ * strategy if that can be had at once. NULL: the long way.
  */
 ALLOT_INLINE void *try_direct(size_t bytes)
 {
 	if (likely(bytes < thread_caller.small->open.small_bytes_end))
 		return thread_heap_allocate(&thread_caller, bytes);
-	if (caller_heap(&thread_caller) == &thread_heap_none)
-		return heap_try_allocate(thread_caller.arena, bytes);
-	if (bytes <= SMALL_BYTES_MAX)
+	if (bytes <= SMALL_BYTES_MAX && caller_heap(&thread_caller) != &thread_heap_none)
 		return NULL;
-	void *p = thread_heap_try_cached(&thread_caller, bytes);
-	if (likely(p != NULL))
-		return p;
-	p = heap_try_allocate(thread_caller.arena, bytes);
-	if (likely(p != NULL))
+	void *p = heap_try_allocate(thread_caller.arena, bytes);
+	if (likely(p != NULL) && likely(thread_caller.small->open.medium_bytes_span != 0)) {
 		block_cache_clear(p);
+		thread_heap_missed(&thread_caller, bytes);
+	}
 	return p;
 }
 

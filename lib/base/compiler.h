@@ -13,6 +13,14 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
 
+/* The value of `x`, which the compiler is not to take apart: what is made of it it computes once. */
+#define computed_once(x)                                                                          \
+	__extension__({                                                                           \
+		__typeof__(x) once_ = (x);                                                        \
+		__asm__("" : "+r"(once_));                                                        \
+		once_;                                                                            \
+	})
+
 /* Always inline: templates whose function arguments are constants, and fast paths. */
 #define ALLOT_INLINE static inline __attribute__((always_inline))
 /* Never inline, and kept apart from hot code: slow paths. */

@@ -1,52 +1,93 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Putting blocks into a cache, and giving them back. See block_cache.h.
+ * Whose entries are, their room, and giving blocks back. See block_cache.h.
  */
 #include "front/block_cache.h"
 
 #include "front/heap.h"
 
-static void entry_flush(struct block_cache *cache, struct cache_entry *entry, struct heap *heap)
+static void entry_empty(struct block_cache *cache, size_t i, struct heap *heap)
 {
-	struct cached_block *block = entry->head;
-	entry->head = NULL;
-	entry->count = 0;
+	struct cached_block *block = cache->heads[i];
+	cache->heads[i] = NULL;
+	cache->entries[i].room = cache->entries[i].capacity;
 	while (block != NULL) {
 		struct cached_block *next = block->next;
-		cache->bytes -= block->usable_bytes;
 		block->mark = 0;
 		heap_block_destroy(heap, block);
 		block = next;
 	}
 }
 
-void block_cache_flush(struct block_cache *cache, struct heap *heap)
+/* Set the capacity of an entry, as far as the budget goes. */
+static void entry_resize(struct block_cache *cache, struct cache_entry *entry, size_t capacity)
 {
-	for (size_t i = 0; i < CACHE_ENTRIES; i++)
-		entry_flush(cache, &cache->entries[i], heap);
+	size_t block_bytes = entry->step * (size_t)CACHE_STEP_BYTES;
+	size_t others_bytes = cache->capacity_bytes - (size_t)entry->capacity * block_bytes;
+	size_t most = size_minus(CACHE_BUDGET_BYTES, others_bytes) / block_bytes;
+	size_t used = (size_t)(entry->capacity - entry->room);
+	capacity = size_max(size_min(size_min(capacity, most), INT16_MAX), used);
+	cache->capacity_bytes = others_bytes + capacity * block_bytes;
+	entry->capacity = (int16_t)capacity;
+	entry->room = (int16_t)(capacity - used);
 }
 
-bool block_cache_put(struct block_cache *cache, struct heap *heap, void *p,
-		     const struct block_size *size)
+/* It is nobody's entry from here on. */
+static void entry_clear(struct block_cache *cache, size_t i, struct heap *heap)
 {
-	struct cached_block *block = p;
-	uint32_t step = cache_step(size->requested_bytes);
-	struct cache_entry *entry = cache_entry_of(cache, step);
-	if (entry->step != step) {
-		entry_flush(cache, entry, heap);
-		entry->step = step;
-	} else if (entry->count == CACHE_ENTRY_BLOCKS_MAX) {
+	struct cache_entry *entry = &cache->entries[i];
+	entry_empty(cache, i, heap);
+	cache->capacity_bytes -= (size_t)entry->capacity * entry->step * CACHE_STEP_BYTES;
+	*entry = (struct cache_entry){0};
+}
+
+void block_cache_flush(struct block_cache *cache, struct heap *heap)
+{
+	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
+		if (cache->entries[i].step != 0)
+			entry_clear(cache, i, heap);
+	}
+}
+
+bool block_cache_refused(struct block_cache *cache, struct heap *heap, uint32_t step)
+{
+	size_t i = cache_index(step);
+	struct cache_entry *entry = &cache->entries[i];
+	if (entry->step == step) {
+		entry->has_refused = true;
 		return false;
 	}
-	if (cache->bytes + size->usable_bytes > CACHE_BYTES_MAX)
-		block_cache_flush(cache, heap);
-	*block = (struct cached_block){
-		.next = entry->head,
-		.mark = free_mark(front_entry(&heap->front, p), p),
-		.usable_bytes = size->usable_bytes,
-	};
-	entry->head = block;
-	entry->count++;
-	cache->bytes += size->usable_bytes;
-	return true;
+	if (entry->step != 0)
+		entry_clear(cache, i, heap);
+	entry->step = (uint16_t)step;
+	entry_resize(cache, entry, CACHE_ROOM_BYTES / (step * (size_t)CACHE_STEP_BYTES));
+	return entry->room > 0;
+}
+
+/*
+ * Nobody has put in or taken out a block since last time, or as many of both: what is in there is
+ * given back. (That it was as many of both is a mistake that costs little.)
+ */
+static void entries_age(struct block_cache *cache, struct heap *heap)
+{
+	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
+		struct cache_entry *entry = &cache->entries[i];
+		if (cache->heads[i] != NULL && entry->room_when_aged == (uint8_t)entry->room)
+			entry_clear(cache, i, heap);
+		else
+			entry->room_when_aged = (uint8_t)entry->room;
+	}
+}
+
+void block_cache_missed(struct block_cache *cache, struct heap *heap, uint32_t step)
+{
+	struct cache_entry *entry = &cache->entries[cache_index(step)];
+	if (entry->step == step && entry->has_refused) {
+		entry->has_refused = false;
+		entry_resize(cache, entry, (size_t)entry->capacity * 2);
+	}
+	if (++cache->age == CACHE_AGE_MAX) {
+		cache->age = 0;
+		entries_age(cache, heap);
+	}
 }

@@ -284,7 +284,7 @@ bool heap_block_size(struct heap *heap, void *p, struct block_size *out)
 static bool is_cached(const struct heap *heap, const struct block_info *block)
 {
 	const struct cached_block *p = (const struct cached_block *)block->payload;
-	return heap->front.is_on && block->requested_bytes > SMALL_BYTES_MAX &&
+	return heap->front.is_on && block->usable_bytes > SMALL_BYTES_MAX &&
 	       p->mark == free_mark(front_entry(&heap->front, p), p);
 }
 

@@ -17,9 +17,11 @@ static_assert(sizeof(struct thread_heap) <= THREAD_HEAP_STRIDE, "a thread heap f
 /* What every address finds where there are no slabs; no thread heap has this mark. */
 static const struct slab slab_none = {.owner = 1};
 
+#define GATE_CLOSED_INITIALIZER {.slabs = (struct slab *)&slab_none, .home = &region_none}
+
 alignas(THREAD_HEAP_ALIGN_BYTES) struct thread_heap thread_heap_none = {
-	.open = {.slabs = (struct slab *)&slab_none},
-	.closed = {.slabs = (struct slab *)&slab_none},
+	.open = GATE_CLOSED_INITIALIZER,
+	.closed = GATE_CLOSED_INITIALIZER,
 };
 
 static struct thread_heap *thread_heap_numbered(const struct front *front, uint32_t number)
@@ -515,21 +517,48 @@ void *thread_heap_allocate(struct heap_caller *caller, size_t bytes)
 
 /* ---- medium blocks ---- */
 
+void thread_heap_missed(struct heap_caller *caller, size_t bytes)
+{
+	struct thread_heap *own = long_way_begin(caller);
+	if (own == NULL)
+		return;
+	block_cache_missed(&own->cache, own->heap, cache_step(bytes));
+	caller_leave(caller, own);
+}
+
+/* Where a block with a tag was: the fast path finds the next one there by itself. */
+static void home_set(struct thread_heap *own, const void *p)
+{
+	const struct region *region = owners_region(&own->heap->owners, (uintptr_t)p);
+	const struct arena *arena = region->heap;
+	if (arena->strategy->size == block_size &&
+	    region == atomic_load_explicit(&arena->source.home, memory_order_relaxed)) {
+		own->open.home = region;
+		own->open.home_key = arena->core->key;
+	}
+}
+
 enum cache_result thread_heap_cache(struct heap_caller *caller, void *p)
 {
 	struct thread_heap *own = caller_heap(caller);
 	const struct front *front = &own->heap->front;
+	uintptr_t mark = free_mark(front_entry(front, p), p);
 	struct block_size size;
 	if (caller_is_inside(caller) || front_slab(front, p) != NULL ||
-	    !heap_block_size(own->heap, p, &size) || size.requested_bytes <= SMALL_BYTES_MAX ||
-	    ((struct cached_block *)p)->mark == free_mark(front_entry(front, p), p))
+	    !heap_block_size(own->heap, p, &size) || size.usable_bytes <= SMALL_BYTES_MAX ||
+	    ((struct cached_block *)p)->mark == mark)
 		return CACHE_UNSURE;
-	if (size.requested_bytes >= own->cached_bytes_end)
+	uint32_t step = cache_step(size.requested_bytes);
+	if (!gate_has_medium(&own->open, size.requested_bytes) ||
+	    size.usable_bytes < cache_step_bytes(step))
 		return CACHE_REFUSED;
 	caller_enter(caller);
-	bool is_taken = block_cache_put(&own->cache, own->heap, p, &size);
+	home_set(own, p);
+	bool is_in = block_cache_put(&own->cache, p, step, mark) ||
+		     (block_cache_refused(&own->cache, own->heap, step) &&
+		      block_cache_put(&own->cache, p, step, mark));
 	caller_leave(caller, own);
-	return is_taken ? CACHE_TOOK : CACHE_REFUSED;
+	return is_in ? CACHE_TOOK : CACHE_REFUSED;
 }
 
 /* ---- life ---- */
@@ -537,7 +566,6 @@ enum cache_result thread_heap_cache(struct heap_caller *caller, void *p)
 static void gate_close(struct thread_heap *own)
 {
 	own->open = own->closed;
-	own->cached_bytes_end = 0;
 }
 
 static void thread_heap_init(struct thread_heap *own, struct heap *heap, uint32_t number)
@@ -581,8 +609,10 @@ struct thread_heap *thread_heap_begin(struct heap *heap)
 	}
 	front_unlock(front);
 	if (own != NULL && !front->is_watched) {
-		own->open = (struct gate){SMALL_BYTES_MAX + 1, front->slabs, front->slab_mask};
-		own->cached_bytes_end = CACHE_BLOCK_BYTES_MAX + 1;
+		own->open.slabs = front->slabs;
+		own->open.slab_mask = front->slab_mask;
+		own->open.small_bytes_end = SMALL_BYTES_MAX + 1;
+		own->open.medium_bytes_span = CACHE_BLOCK_BYTES_MAX - SMALL_BYTES_MAX;
 	}
 	return own;
 }

@@ -25,6 +25,7 @@
 
 #include "front/block_cache.h"
 #include "front/front.h"
+#include "strategy/block.h"
 
 enum { OUTBOXES = 8, OUTBOX_OBJECTS_MAX = 32 };
 
@@ -41,6 +42,9 @@ struct gate {
 	size_t small_bytes_end; /* requests from here on are not for us */
 	struct slab *slabs;     /* the table: an entry for every address */
 	size_t slab_mask;
+	size_t medium_bytes_span; /* of sizes above the small ones that are for the cache */
+	const struct region *home; /* a region of tagged blocks, where medium ones were lately */
+	uint64_t home_key;         /* that these tags are sealed with */
 };
 
 struct thread_heap {
@@ -62,7 +66,6 @@ struct thread_heap {
 	struct object *_Atomic pending;     /* freed by handlers that interrupted a long way */
 	uint32_t next_idle;                 /* number of the next one without a thread */
 	struct arena *arena;                /* where its slabs came from last */
-	size_t cached_bytes_end;            /* larger requests are not for the cache; 0: off */
 	struct block_cache cache;
 };
 
@@ -139,17 +142,8 @@ void thread_heap_event(struct heap_caller *caller, struct slab *slab);
 
 /* ---- medium blocks ---- */
 
-/* A medium block from the thread's cache, or NULL: ask the strategy. */
-ALLOT_INLINE void *thread_heap_try_cached(struct heap_caller *caller, size_t bytes)
-{
-	struct thread_heap *own = caller_heap(caller);
-	if (bytes >= own->cached_bytes_end || caller_is_inside(caller))
-		return NULL;
-	caller_enter(caller);
-	void *p = block_cache_take(&own->cache, bytes);
-	caller_leave(caller, own);
-	return p;
-}
+/* A request found nothing in the cache. */
+void thread_heap_missed(struct heap_caller *caller, size_t bytes);
 
 enum cache_result {
 	CACHE_TOOK,
@@ -157,17 +151,34 @@ enum cache_result {
 	CACHE_UNSURE,  /* the long way must find out */
 };
 
-/* Put a medium block into the thread's cache. */
+/* Put a medium block of any strategy, in any region, into the cache; make room if that is due. */
 enum cache_result thread_heap_cache(struct heap_caller *caller, void *p);
 
 /* ---- the fast paths ---- */
 
-/* An object, or NULL: take the long way. */
+/* Is a request, or a block, of this size for the cache? */
+ALLOT_INLINE bool gate_has_medium(const struct gate *gate, size_t bytes)
+{
+	return bytes - (SMALL_BYTES_MAX + 1) < gate->medium_bytes_span;
+}
+
+ALLOT_INLINE void *thread_heap_take_cached(struct heap_caller *caller, struct thread_heap *own,
+					   size_t bytes)
+{
+	if (unlikely(!gate_has_medium(&own->open, bytes)))
+		return NULL;
+	caller_enter(caller);
+	void *p = block_cache_take(&own->cache, bytes);
+	caller_leave(caller, own);
+	return p;
+}
+
+/* A small object, or a medium block from the cache. NULL: take the long way. */
 ALLOT_INLINE void *thread_heap_try_allocate(struct heap_caller *caller, size_t bytes)
 {
 	struct thread_heap *own = caller->small;
 	if (unlikely(bytes >= own->open.small_bytes_end))
-		return NULL;
+		return thread_heap_take_cached(caller, own, bytes);
 	size_t step = (bytes + SMALL_STEP_BYTES - 1) / SMALL_STEP_BYTES;
 	struct bin *bin = (struct bin *)((char *)own->bins + own->bin_offsets[step]);
 	caller_enter(caller);
@@ -180,15 +191,42 @@ ALLOT_INLINE void *thread_heap_try_allocate(struct heap_caller *caller, size_t b
 	return object;
 }
 
-/* Free an object of one of the thread's own slabs. False: take the long way. */
+/*
+ * Put a medium block into the cache, if it is one with a tag in the region where they were lately,
+ * and there is room. What is in a slab has no tag before it, as what is inside any block has not;
+ * but a slab has, and at its address there may be an object: what has such an address goes the
+ * long way.
+ */
+ALLOT_INLINE bool thread_heap_put_cached(struct heap_caller *caller, struct thread_heap *own,
+					 uintptr_t mark, void *p)
+{
+	uint64_t tag;
+	if (unlikely((uintptr_t)p % SLAB_BYTES == 0) ||
+	    unlikely(!block_has_live_tag(own->open.home_key, own->open.home, p, &tag)))
+		return false;
+	size_t block_bytes = tag_size(tag);
+	if (unlikely(!gate_has_medium(&own->open, block_bytes - TAG_BYTES)) ||
+	    unlikely(((struct cached_block *)p)->mark == mark))
+		return false;
+	static_assert((int)CACHE_TAG_BYTES == (int)TAG_BYTES &&
+			      (int)CACHE_STEP_BYTES == (int)ALIGN_BYTES,
+		      "the step of a block's own size is its size");
+	caller_enter(caller);
+	bool is_in = block_cache_put(&own->cache, p, (uint32_t)(block_bytes / ALIGN_BYTES), mark);
+	caller_leave(caller, own);
+	return is_in;
+}
+
+/* Free an object of one of the thread's own slabs, or a medium block. False: take the long way. */
 ALLOT_INLINE bool thread_heap_try_free(struct heap_caller *caller, void *p)
 {
 	struct thread_heap *own = caller->small;
 	struct slab *slab = slab_entry(own->open.slabs, own->open.slab_mask, p);
 	struct object *object = p;
 	uintptr_t mark = free_mark(slab, p);
-	if (unlikely(!slab_is_owned_by(slab, own)) || unlikely(!slab_has_own_object(slab, p)) ||
-	    unlikely(object->mark == mark))
+	if (unlikely(!slab_is_owned_by(slab, own)))
+		return thread_heap_put_cached(caller, own, mark, p);
+	if (unlikely(!slab_has_own_object(slab, p)) || unlikely(object->mark == mark))
 		return false;
 	caller_enter(caller);
 	struct bin *bin = slab->bin;

@@ -58,7 +58,6 @@ enum {
 #define TAG_SIZE_MASK ((uint64_t)0xFFFFFFFF0)
 #define TAG_SLACK_MASK ((uint64_t)TAG_SLACK_MAX << TAG_SLACK_SHIFT)
 #define TAG_SEAL_MASK (~(uint64_t)0 << TAG_SEAL_SHIFT)
-#define TAG_SEALED_BITS (TAG_SIZE_MASK | TAG_IS_USED)
 #define BLOCK_BYTES_MAX ((size_t)1 << 35) /* keeps sums of two sizes inside the field */
 
 struct block {
@@ -80,12 +79,18 @@ ALLOT_INLINE size_t tag_slack(uint64_t tag)
 	return (tag & TAG_SLACK_MASK) >> TAG_SLACK_SHIFT;
 }
 
-/* The seal that belongs to `tag` at `block`: a multiplicative hash by the secret odd key. */
+/* The seal of a block, and bits below it: a multiplicative hash by the secret odd key. */
+ALLOT_INLINE uint64_t seal_of(uint64_t key, const struct block *block, uint64_t size,
+			      uint64_t used_flag)
+{
+	return ((uintptr_t)block ^ (size + used_flag) << 16) * key;
+}
+
+/* The seal that belongs to `tag` at `block`. */
 ALLOT_INLINE uint64_t tag_seal(const struct strategy_core *core, const struct block *block,
 			       uint64_t tag)
 {
-	uint64_t mixed = (uintptr_t)block ^ (tag & TAG_SEALED_BITS) << 16;
-	return (mixed * core->key) & TAG_SEAL_MASK;
+	return seal_of(core->key, block, tag_size(tag), tag & TAG_IS_USED) & TAG_SEAL_MASK;
 }
 
 ALLOT_INLINE bool tag_is_sound(const struct strategy_core *core, const struct block *block,
@@ -178,26 +183,34 @@ ALLOT_INLINE void block_set_prev_used(struct block *next, bool is_used)
 }
 
 /*
- * The live block whose payload `p` is, with its tag, or NULL: misaligned, outside, interior,
- * already free, or its tag is broken. Records nothing.
+ * Is `p` the payload of a live block, whose tag is then *out_tag? Not if it is misaligned, outside,
+ * interior, already free, deferred, or its tag is broken. The end tag of a region looks live, but
+ * has no size.
  */
+ALLOT_INLINE bool block_has_live_tag(uint64_t key, const struct region *region, const void *p,
+				     uint64_t *out_tag)
+{
+	const struct block *block = block_of_payload(p);
+	/* Tags lie from base + 8 to the end tag; region->bytes is a multiple of 16. */
+	if (unlikely((uintptr_t)block - region->base >= region_bytes(region)) ||
+	    unlikely((uintptr_t)p % ALIGN_BYTES != 0))
+		return false;
+	uint64_t tag = block_tag(block);
+	*out_tag = tag;
+	/* The seal it has if it is in use. */
+	uint64_t seal = seal_of(key, block, computed_once(tag_size(tag)), TAG_IS_USED);
+	return likely((seal ^ tag) >> TAG_SEAL_SHIFT == 0) && likely(!(tag & TAG_IS_DEFERRED));
+}
+
+/* The live block whose payload `p` is, with its tag, or NULL. Records nothing. */
 ALLOT_INLINE struct block *block_find_live(const struct strategy_core *core,
 					   const struct region *region, const void *p,
 					   uint64_t *out_tag)
 {
-	uintptr_t address = (uintptr_t)p;
-	struct block *block = block_of_payload(p);
-	*out_tag = 0;
-	/* Payloads lie from base + 16 to the end tag; region->bytes is a multiple of 16. */
-	if (unlikely(address - region->base >= region_bytes(region) ||
-		     address % ALIGN_BYTES != 0 || address == region->base))
-		return NULL;
-	uint64_t tag = block_tag(block);
-	if (unlikely((tag & (TAG_IS_USED | TAG_IS_DEFERRED)) != TAG_IS_USED ||
-		     !tag_is_sound(core, block, tag) || tag_size(tag) == 0))
-		return NULL;
-	*out_tag = tag;
-	return block;
+	uint64_t tag = 0;
+	bool is_live = block_has_live_tag(core->key, region, p, &tag) && tag_size(tag) != 0;
+	*out_tag = is_live ? tag : 0;
+	return is_live ? block_of_payload(p) : NULL;
 }
 
 /* Record what is wrong with `p`, which block_find_live() did not find. */

@@ -20,6 +20,7 @@ enum {
 	CHURNS = 10000,
 	OBJECT_BYTES = 200,
 	MEDIUM_BYTES = 3000,
+	BATCH = 200,
 	SLABS_KEPT = 34, /* spares of both threads, and a current one */
 };
 
@@ -389,19 +390,19 @@ THREAD_HEAP_TEST(a_medium_block_is_kept_for_the_next_request_of_its_size)
 {
 	void *p = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
 	release(&one, p);
-	cr_assert_null(thread_heap_try_cached(&one, MEDIUM_BYTES + 100));
-	cr_assert_null(thread_heap_try_cached(&other, MEDIUM_BYTES));
-	cr_assert_eq(thread_heap_try_cached(&one, MEDIUM_BYTES - 1), p);
-	cr_assert_null(thread_heap_try_cached(&one, MEDIUM_BYTES));
+	cr_assert_null(thread_heap_try_allocate(&one, MEDIUM_BYTES + 100));
+	cr_assert_null(thread_heap_try_allocate(&other, MEDIUM_BYTES));
+	cr_assert_eq(thread_heap_try_allocate(&one, MEDIUM_BYTES - 1), p);
+	cr_assert_null(thread_heap_try_allocate(&one, MEDIUM_BYTES));
 	cr_assert_eq(heap_usable_bytes(&heap, p) >= MEDIUM_BYTES, true);
 	/* Whoever frees it keeps it. */
 	release(&other, p);
-	cr_assert_eq(thread_heap_try_cached(&other, MEDIUM_BYTES), p);
+	cr_assert_eq(thread_heap_try_allocate(&other, MEDIUM_BYTES), p);
 	release(&other, p);
 	cr_assert_eq(heap_usable_bytes(&heap, p), 0);
 	thread_heap_flush(&other);
-	cr_assert_eq(other.small->cache.bytes, 0);
-	cr_assert_null(thread_heap_try_cached(&other, MEDIUM_BYTES));
+	cr_assert_eq(other.small->cache.capacity_bytes, 0);
+	cr_assert_null(thread_heap_try_allocate(&other, MEDIUM_BYTES));
 }
 
 THREAD_HEAP_TEST(a_kept_block_is_not_freed_again)
@@ -412,19 +413,66 @@ THREAD_HEAP_TEST(a_kept_block_is_not_freed_again)
 	cr_assert_null(heap_resize(&heap, &one, p, 2 * MEDIUM_BYTES));
 	cr_assert_eq(reports, 1);
 	reports = 0;
-	cr_assert_eq(thread_heap_try_cached(&one, MEDIUM_BYTES), p);
-	cr_assert_null(thread_heap_try_cached(&one, MEDIUM_BYTES), "it was kept twice");
+	cr_assert_eq(thread_heap_try_allocate(&one, MEDIUM_BYTES), p);
+	cr_assert_null(thread_heap_try_allocate(&one, MEDIUM_BYTES), "it was kept twice");
 	release(&one, p);
+}
+
+/* Bytes of the blocks that a thread keeps; that its entries know them is claimed. */
+static size_t kept_bytes(const struct heap_caller *caller)
+{
+	const struct block_cache *cache = &caller->small->cache;
+	size_t bytes = 0;
+	size_t capacity_bytes = 0;
+	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
+		const struct cache_entry *entry = &cache->entries[i];
+		int count = 0;
+		for (struct cached_block *block = cache->heads[i]; block != NULL;
+		     block = block->next)
+			count++;
+		cr_assert_eq(entry->room + count, entry->capacity);
+		bytes += (size_t)count * entry->step * CACHE_STEP_BYTES;
+		capacity_bytes += (size_t)entry->capacity * entry->step * CACHE_STEP_BYTES;
+	}
+	cr_assert_eq(capacity_bytes, cache->capacity_bytes);
+	return bytes;
+}
+
+THREAD_HEAP_TEST(what_comes_back_in_batches_gets_room)
+{
+	for (size_t round = 0; round < 10; round++) {
+		for (size_t i = 0; i < BATCH; i++)
+			objects[i] = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+		if (round == 9)
+			cr_assert_eq(kept_bytes(&one), 0, "some were not taken first");
+		for (size_t i = 0; i < BATCH; i++)
+			release(&one, objects[i]);
+	}
+	cr_assert_eq(kept_bytes(&one), BATCH * cache_step(MEDIUM_BYTES) * CACHE_STEP_BYTES);
+}
+
+THREAD_HEAP_TEST(sizes_that_are_missed_no_more_are_given_back)
+{
+	release(&one, allocate(&one, MEDIUM_BYTES, ALIGN_BYTES));
+	cr_assert(kept_bytes(&one) > 0);
+	/* Requests of many other sizes, none of which is kept. */
+	for (size_t i = 0; i < 3 * CACHE_AGE_MAX; i++)
+		objects[i] = allocate(&one, 2 * MEDIUM_BYTES + i, ALIGN_BYTES);
+	cr_assert_eq(kept_bytes(&one), 0);
+	for (size_t i = 0; i < 3 * CACHE_AGE_MAX; i++)
+		release(&one, objects[i]);
 }
 
 THREAD_HEAP_TEST(what_is_kept_is_bounded)
 {
 	for (size_t bytes = SMALL_BYTES_MAX + 1; bytes < CACHE_BLOCK_BYTES_MAX; bytes += 700) {
-		for (size_t i = 0; i < 2 * CACHE_ENTRY_BLOCKS_MAX; i++)
-			objects[i] = allocate(&one, bytes, ALIGN_BYTES);
-		for (size_t i = 0; i < 2 * CACHE_ENTRY_BLOCKS_MAX; i++)
-			release(&one, objects[i]);
-		cr_assert(one.small->cache.bytes <= CACHE_BYTES_MAX);
+		for (size_t round = 0; round < 10; round++) {
+			for (size_t i = 0; i < BATCH; i++)
+				objects[i] = allocate(&one, bytes, ALIGN_BYTES);
+			for (size_t i = 0; i < BATCH; i++)
+				release(&one, objects[i]);
+			cr_assert(kept_bytes(&one) <= CACHE_BUDGET_BYTES);
+		}
 	}
 }
 
