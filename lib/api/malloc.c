@@ -117,6 +117,8 @@ API_EXPORT void *API(realloc)(void *block, size_t bytes)
 {
 	if (unlikely(bytes == 0 && block != NULL))
 		return resize_to_zero(block);
+	if (likely(thread_heap_fits(&thread_caller, block, bytes)))
+		return block;
 	return process_resize(block, bytes);
 }
 
@@ -157,7 +159,11 @@ static void *allocate_aligned(size_t alignment, size_t bytes)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return process_allocate(bytes, alignment, false);
+	void *p = NULL;
+	size_t wanted = small_bytes_aligned(bytes, alignment);
+	if (wanted <= SMALL_BYTES_MAX)
+		p = thread_heap_try_allocate(&thread_caller, wanted);
+	return likely(p != NULL) ? p : process_allocate(bytes, alignment, false);
 }
 
 API_EXPORT void *API(aligned_alloc)(size_t alignment, size_t bytes)

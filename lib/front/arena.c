@@ -108,11 +108,55 @@ ALLOT_COLD void arena_drain(struct arena *arena)
 	}
 }
 
+enum {
+	DIRTY_SHARE = 8,         /* of what is in use may be dirty */
+	INTERVAL_MS_MIN = 250,
+	INTERVAL_MS_MAX = 8000,
+	LOOKS_BETWEEN = 32,      /* calls between looks at the clock */
+	PURGE_BYTES_MAX = 32 << 20, /* in one call, which somebody waits for */
+};
+
+/* Resident bytes that are neither of the last time nor of pages new to the heap: purged ones. */
+static size_t returned_bytes(const struct arena *arena, size_t resident_bytes)
+{
+	const struct purge_history *purge = &arena->purge;
+	size_t fresh_bytes = arena->source.mapped_bytes_peak - purge->mapped_bytes_peak;
+	return size_minus(resident_bytes, purge->resident_bytes + fresh_bytes);
+}
+
+/* Has it been long enough since the last time? */
+static bool purge_is_due(struct arena *arena, size_t resident_bytes)
+{
+	struct purge_history *purge = &arena->purge;
+	uint32_t interval_ms = purge->interval_ms / 2;
+	if (purge->released_bytes > 0 &&
+	    returned_bytes(arena, resident_bytes) >= purge->released_bytes / 2)
+		interval_ms = (uint32_t)size_min(
+			size_max((size_t)purge->interval_ms * 2, INTERVAL_MS_MIN), INTERVAL_MS_MAX);
+	if (interval_ms < INTERVAL_MS_MIN)
+		interval_ms = 0;
+	if (interval_ms > 0 && (purge->looks++ % LOOKS_BETWEEN != 0 ||
+				os_clock_ms() - purge->time_ms < interval_ms))
+		return false;
+	purge->interval_ms = interval_ms;
+	return true;
+}
+
 ALLOT_COLD void arena_purge(struct arena *arena, size_t limit_bytes, size_t keep_bytes)
 {
-	enum { DIRTY_SHARE = 8 };
-	size_t used_bytes = size_minus(arena->source.mapped_bytes, arena->core->idle_bytes);
+	struct strategy_core *core = arena->core;
+	size_t dirty_bytes = core->dirty_bytes;
+	size_t used_bytes = size_minus(arena->source.mapped_bytes, core->idle_bytes);
+	size_t resident_bytes = used_bytes + dirty_bytes;
 	arena->dirty_limit_bytes = size_max(limit_bytes, used_bytes / DIRTY_SHARE);
-	if (arena->core->dirty_bytes > arena->dirty_limit_bytes)
-		arena->strategy->trim(arena->state, keep_bytes);
+	if (dirty_bytes <= arena->dirty_limit_bytes || !purge_is_due(arena, resident_bytes))
+		return;
+	arena->strategy->trim(arena->state, keep_bytes, PURGE_BYTES_MAX);
+	arena->purge = (struct purge_history){
+		.resident_bytes = used_bytes + core->dirty_bytes,
+		.released_bytes = size_minus(dirty_bytes, core->dirty_bytes),
+		.mapped_bytes_peak = arena->source.mapped_bytes_peak,
+		.time_ms = os_clock_ms(),
+		.interval_ms = arena->purge.interval_ms,
+	};
 }

@@ -30,12 +30,23 @@ struct pending_bag {
 	struct pending_bag *_Atomic next;
 };
 
+/* What is remembered of the last purge. */
+struct purge_history {
+	size_t resident_bytes;    /* what it left */
+	size_t released_bytes;    /* what it gave; 0: there was none */
+	size_t mapped_bytes_peak; /* as far as the heap had grown then */
+	uint32_t time_ms;
+	uint32_t interval_ms;     /* how long it had waited */
+	uint32_t looks;           /* since the clock was looked at */
+};
+
 struct arena {
 	struct lock lock;
 	const struct strategy *strategy;
 	struct strategy_core *core;  /* the strategy's state begins with it */
 	_Atomic size_t limit_bytes;  /* requests from here on are not for the strategy */
 	size_t dirty_limit_bytes;    /* core->dirty_bytes above this ask for a purge */
+	struct purge_history purge;
 	_Atomic size_t pending_count;
 	struct heap *heap;
 	struct arena *_Atomic next;  /* in the heap's list */
@@ -106,7 +117,13 @@ ALLOT_INLINE bool arena_is_dirty(const struct arena *arena)
 
 /*
  * Give back dirty pages if they are more than `limit_bytes` and an eighth of what is in use, but
- * for `keep_bytes` at the end. The lock is held.
+ * for `keep_bytes` at the end, and it is of use. The lock is held.
+ *
+ * It is of use if the program does not come back for the pages. Whether it will is told by the last
+ * time: if half as much as was given then is resident again, not counting pages that the heap had
+ * never used, this purge waits twice as long as that one did, a quarter of a second at least,
+ * else half as long. So what is freed for good goes at once, and a steady program, whatever it
+ * frees and allocates, soon keeps its pages.
  */
 void arena_purge(struct arena *arena, size_t limit_bytes, size_t keep_bytes);
 

@@ -12,7 +12,7 @@
 enum {
 	MMAP_THRESHOLD_BYTES = 128 << 10,
 	MMAP_THRESHOLD_BYTES_MAX = 32 << 20, /* how far the dynamic threshold rises */
-	TRIM_SHARE = 2,                      /* trim threshold: so many mmap thresholds */
+	TRIM_THRESHOLD_BYTES = 256 << 10,
 	KEEP_BYTES = 64 << 10,               /* left at the end of an arena by a purge */
 };
 
@@ -66,7 +66,7 @@ bool heap_init(struct heap *heap, const struct heap_config *config, struct arena
 	if (mmap_bytes == 0)
 		mmap_bytes = MMAP_THRESHOLD_BYTES;
 	if (trim_bytes == 0)
-		trim_bytes = size_min(mmap_bytes, MMAP_THRESHOLD_BYTES_MAX) * TRIM_SHARE;
+		trim_bytes = config->arena.source == ARENA_BUFFER ? SIZE_MAX : TRIM_THRESHOLD_BYTES;
 	atomic_init(&heap->mmap_threshold_bytes, mmap_bytes);
 	atomic_init(&heap->trim_threshold_bytes, trim_bytes);
 	front_begin(heap);
@@ -370,6 +370,8 @@ static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes
 	void *p = arena->strategy->allocate(arena->state, bytes, align);
 	if (unlikely(p == NULL))
 		heap_report(heap, arena, "malloc");
+	if (arena_is_dirty(arena))
+		heap_purge_arena(heap, arena);
 	if (heap->config.watch & WATCH_MEMCHECK && arena->source.mapped_bytes > mapped_before) {
 		struct region *last = arena->source.last;
 		size_t fresh = size_min(arena->source.mapped_bytes - mapped_before, last->bytes);
@@ -440,13 +442,11 @@ void *heap_block_create(struct heap *heap, struct arena **arena, size_t bytes, s
 	return allocate_in_arena(heap, arena, bytes, align);
 }
 
-/* An object of a slab; an alignment is had from a class whose size is a multiple of it. */
+/* An object of a slab. */
 static void *allocate_small(struct heap *heap, struct heap_caller *caller, size_t bytes,
 			    size_t align)
 {
-	size_t wanted = align_up(size_max(bytes, 1), align);
-	while (wanted <= SMALL_BYTES_MAX && !is_aligned(class_bytes(class_for(wanted)), align))
-		wanted = align_up(class_bytes(class_for(wanted)) + 1, align);
+	size_t wanted = small_bytes_aligned(bytes, align);
 	if (caller->small == &thread_heap_none || wanted > SMALL_BYTES_MAX)
 		return NULL;
 	void *p = thread_heap_allocate(caller, wanted);
@@ -486,8 +486,11 @@ ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct heap_caller *ca
 		is_zero = false;
 	}
 	/* Small ones as well, which may grow in place. */
-	if (p != NULL && !is_zero && heap->front.is_on)
+	if (p != NULL && !is_zero && heap->front.is_on) {
 		block_cache_clear(p);
+		if (gate_has_medium(&caller->small->open, bytes))
+			thread_heap_missed(caller, bytes);
+	}
 	if (p == NULL)
 		books_count(&heap->books.failures);
 	else if (must_be_zero && !is_zero)
@@ -518,7 +521,6 @@ static void threshold_raise(struct heap *heap, size_t mapped_bytes)
 	    bytes <= atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed))
 		return;
 	atomic_store(&heap->mmap_threshold_bytes, bytes);
-	atomic_store(&heap->trim_threshold_bytes, bytes * TRIM_SHARE);
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next))
 		arena_set_limit(heap, arena);
 }
@@ -597,6 +599,20 @@ ALLOT_OUTLINE void heap_free_slow(struct heap *heap, struct heap_caller *caller,
 
 /* ---- resizing ---- */
 
+/*
+ * What grows by little will grow again: by less than an eighth, and an eighth is given. Not where
+ * every byte is in the books, or where it is the algorithm that is looked at.
+ */
+static size_t resize_room(const struct heap *heap, size_t usable_bytes, size_t bytes)
+{
+	enum { ROOM_SHARE = 8 };
+	bool is_by_little = bytes > usable_bytes &&
+			    bytes - usable_bytes < usable_bytes / ROOM_SHARE;
+	if (!is_by_little || !heap->front.is_on || heap->config.watch != 0)
+		return bytes;
+	return bytes + bytes / ROOM_SHARE;
+}
+
 /* In place within its arena, which is entered; *out_old is the block before. */
 static enum resize_result resize_entered(struct heap *heap, struct arena *arena,
 					 struct region *region, void *p, size_t bytes,
@@ -611,7 +627,12 @@ static enum resize_result resize_entered(struct heap *heap, struct arena *arena,
 	/* Whatever the limit, what is usable already needs no move. */
 	if (is_live && bytes >= limit && bytes > out_old->usable_bytes)
 		return RESIZE_MUST_MOVE;
-	enum resize_result result = arena->strategy->resize(arena->state, region, p, bytes);
+	size_t room_bytes = resize_room(heap, out_old->usable_bytes, bytes);
+	enum resize_result result = RESIZE_MUST_MOVE;
+	if (is_live && room_bytes > bytes && room_bytes < limit)
+		result = arena->strategy->resize(arena->state, region, p, room_bytes);
+	if (result == RESIZE_MUST_MOVE)
+		result = arena->strategy->resize(arena->state, region, p, bytes);
 	if (result == RESIZE_FAULT)
 		heap_report(heap, arena, "realloc");
 	if (result == RESIZE_DONE && arena_is_dirty(arena))
@@ -652,11 +673,14 @@ static void *resize_mapping(struct heap *heap, void *p, size_t bytes)
 static void *resize_by_copy(struct heap *heap, struct heap_caller *caller, void *p,
 			    size_t old_usable_bytes, size_t bytes)
 {
-	void *moved = heap_allocate_slow(heap, caller, bytes, ALIGN_BYTES, false);
+	void *moved = thread_heap_try_allocate(caller, bytes);
+	if (moved == NULL)
+		moved = heap_allocate_slow(heap, caller, bytes, ALIGN_BYTES, false);
 	if (moved == NULL)
 		return NULL;
 	memcpy(moved, p, size_min(old_usable_bytes, bytes));
-	heap_free_slow(heap, caller, p, "realloc");
+	if (!thread_heap_try_free(caller, p))
+		heap_free_slow(heap, caller, p, "realloc");
 	books_count(&heap->books.resizes_moved);
 	return moved;
 }
@@ -730,7 +754,10 @@ void *heap_resize(struct heap *heap, struct heap_caller *caller, void *p, size_t
 		watch_resized(heap, &old, resized);
 		break;
 	case RESIZE_MUST_MOVE:
-		resized = resize_by_copy(heap, caller, p, old.usable_bytes, bytes);
+		resized = resize_by_copy(heap, caller, p, old.usable_bytes,
+					 resize_room(heap, old.usable_bytes, bytes));
+		if (resized == NULL)
+			resized = resize_by_copy(heap, caller, p, old.usable_bytes, bytes);
 		/*
 		 * Shrinking never fails: a block that cannot move stays as large as it is. Only
 		 * when system calls fail; the books then go on counting what was asked for before.
@@ -758,7 +785,7 @@ size_t heap_trim(struct heap *heap, struct heap_caller *caller, size_t keep_byte
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
 		if (!arena_enter(arena, self, is_alone))
 			continue;
-		released += arena->strategy->trim(arena->state, keep_bytes);
+		released += arena->strategy->trim(arena->state, keep_bytes, SIZE_MAX);
 		heap_report(heap, arena, "malloc_trim");
 		arena_leave(arena, is_alone);
 	}

@@ -66,7 +66,7 @@ struct heap_config {
 	struct arena_config arena;
 	size_t arena_count_max;
 	size_t mmap_threshold_bytes; /* 0: dynamic */
-	size_t trim_threshold_bytes; /* 0: follows mmap_threshold */
+	size_t trim_threshold_bytes; /* 0: the built-in one */
 	unsigned watch;              /* enum heap_watch */
 	bool has_front;              /* small objects in slabs, by thread */
 	/*
@@ -116,7 +116,7 @@ void heap_free_slow(struct heap *heap, struct heap_caller *caller, void *p, cons
 /* realloc() with a block and a size above 0. NULL: out of memory or a fault, the block stays. */
 void *heap_resize(struct heap *heap, struct heap_caller *caller, void *p, size_t bytes);
 
-/* After a free: purge if it is time. The arena's lock is held. */
+/* The arena is dirty: purge if it is time. Its lock is held. */
 void heap_purge_arena(struct heap *heap, struct arena *arena);
 
 /* What the owner may use of a block; 0 when it is none of ours or not live. Never a fault. */
@@ -179,6 +179,8 @@ ALLOT_INLINE void *heap_try_allocate(struct arena *arena, size_t bytes)
 			p = arena->strategy->allocate(arena->state, bytes, ALIGN_BYTES);
 			if (unlikely(p == NULL))
 				heap_report(arena->heap, arena, "malloc");
+			if (arena_is_dirty(arena))
+				heap_purge_arena(arena->heap, arena);
 			arena_leave(arena, is_alone);
 		}
 	}

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bits.h"
+
 enum {
 	SMALL_BYTES_MAX = 1024,
 	SMALL_STEP_BYTES = 16,
@@ -42,6 +44,18 @@ static inline unsigned class_for(size_t bytes)
 	if (bytes <= 512)
 		return 16 + (unsigned)((bytes - 257) / 32);
 	return 24 + (unsigned)((bytes - 513) / 64);
+}
+
+/*
+ * The size of a request whose object has room for `bytes` at a multiple of `align`: of a class whose
+ * size is a multiple of it. More than SMALL_BYTES_MAX: there is none.
+ */
+static inline size_t small_bytes_aligned(size_t bytes, size_t align)
+{
+	size_t wanted = align_up(size_max(bytes, 1), align);
+	while (wanted <= SMALL_BYTES_MAX && !is_aligned(class_bytes(class_for(wanted)), align))
+		wanted = align_up(class_bytes(class_for(wanted)) + 1, align);
+	return wanted;
 }
 
 #endif

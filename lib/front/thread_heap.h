@@ -217,6 +217,31 @@ ALLOT_INLINE bool thread_heap_put_cached(struct heap_caller *caller, struct thre
 	return is_in;
 }
 
+/*
+ * Is `p` an object of the thread's own, or a medium block, that serves `bytes` as it is: in the same
+ * class, or with an eighth to spare at most? False: it is not, or the long way must find out.
+ */
+ALLOT_INLINE bool thread_heap_fits(const struct heap_caller *caller, const void *p, size_t bytes)
+{
+	const struct thread_heap *own = caller->small;
+	const struct slab *slab = slab_entry(own->open.slabs, own->open.slab_mask, p);
+	const struct object *object = p;
+	uintptr_t mark = free_mark(slab, p);
+	if (slab_is_owned_by(slab, own)) {
+		size_t step = (bytes + SMALL_STEP_BYTES - 1) / SMALL_STEP_BYTES;
+		return bytes < own->open.small_bytes_end &&
+		       own->bin_offsets[step] == slab->own.class * sizeof(struct bin) &&
+		       slab_has_own_object(slab, p) && object->mark != mark;
+	}
+	uint64_t tag;
+	if ((uintptr_t)p % SLAB_BYTES == 0 ||
+	    !block_has_live_tag(own->open.home_key, own->open.home, p, &tag))
+		return false;
+	size_t usable_bytes = tag_size(tag) - TAG_BYTES;
+	return gate_has_medium(&own->open, usable_bytes) && object->mark != mark &&
+	       bytes <= usable_bytes && usable_bytes - bytes <= usable_bytes / 8;
+}
+
 /* Free an object of one of the thread's own slabs, or a medium block. False: take the long way. */
 ALLOT_INLINE bool thread_heap_try_free(struct heap_caller *caller, void *p)
 {

@@ -123,6 +123,14 @@ int os_process_id(void)
 	return (int)kernel_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
+uint32_t os_clock_ms(void)
+{
+	enum { MS_A_SECOND = 1000, NS_A_MS = 1000000 };
+	struct timespec now = {0};
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint32_t)(now.tv_sec * MS_A_SECOND + now.tv_nsec / NS_A_MS);
+}
+
 void os_yield(void)
 {
 	kernel_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);

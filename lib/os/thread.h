@@ -6,6 +6,7 @@
 #define OS_THREAD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/single_threaded.h>
 
 #include "base/compiler.h"
@@ -18,5 +19,8 @@ ALLOT_INLINE bool thread_is_alone(void)
 
 /* Let another thread run. */
 void os_yield(void);
+
+/* A clock that no one sets, in steps of a few milliseconds; it wraps in 49 days. No system call. */
+uint32_t os_clock_ms(void);
 
 #endif

@@ -483,13 +483,13 @@ static bool buddy_describe(void *state, struct region *region, void *p, struct b
 }
 
 /* Give whole free chunks at the end back. */
-static size_t trim_tail(struct buddy *b, size_t keep_bytes)
+static size_t trim_tail(struct buddy *b, size_t keep_bytes, size_t most_bytes)
 {
 	struct region *last = b->core.source->last;
 	size_t released = 0;
 	if (last == NULL || keep_bytes >= CHUNK_BYTES)
 		return 0;
-	while (last->bytes >= CHUNK_BYTES) {
+	while (last->bytes >= CHUNK_BYTES && released < most_bytes) {
 		uintptr_t chunk = last->base + last->bytes - CHUNK_BYTES;
 		if (!chunk_is_free(chunk))
 			break;
@@ -504,25 +504,27 @@ static size_t trim_tail(struct buddy *b, size_t keep_bytes)
 	return released;
 }
 
-static size_t buddy_trim(void *state, size_t keep_bytes)
+static size_t buddy_trim(void *state, size_t keep_bytes, size_t most_bytes)
 {
 	struct buddy *b = state;
 	merge_all(b);
-	size_t released = trim_tail(b, keep_bytes);
+	size_t released = trim_tail(b, keep_bytes, most_bytes);
 	for (unsigned order = PAGES_ORDER_MIN; order <= ORDER_TOP; order++) {
 		for (struct node *node = b->lists[order]; node != NULL;
 		     node = link_load((void *const *)&node->next)) {
 			uintptr_t begin = (uintptr_t)node;
 			size_t dirty_bytes = word_load(&node->dirty_bytes);
-			if (dirty_bytes == 0 ||
+			if (dirty_bytes == 0 || released >= most_bytes ||
 			    source_release(b->core.source, begin + sizeof(*node),
 					   begin + ((uintptr_t)1 << order)) == 0)
 				continue;
 			released += dirty_bytes;
 			word_store(&node->dirty_bytes, 0);
+			b->core.dirty_bytes = size_minus(b->core.dirty_bytes, dirty_bytes);
 		}
 	}
-	b->core.dirty_bytes = 0;
+	if (released < most_bytes)
+		b->core.dirty_bytes = 0;
 	return released;
 }
 

@@ -201,11 +201,11 @@ static bool explicit_describe(void *state, struct region *region, void *p, struc
 	return block_describe(state, region, p, out);
 }
 
-static size_t explicit_trim(void *state, size_t keep_bytes)
+static size_t explicit_trim(void *state, size_t keep_bytes, size_t most_bytes)
 {
 	struct explicit *e = state;
 	explicit_flush(e);
-	return tagged_trim(&e->core, &index, keep_bytes);
+	return tagged_trim(&e->core, &index, keep_bytes, most_bytes);
 }
 
 static bool explicit_walk(void *state, block_visit *visit, void *context)

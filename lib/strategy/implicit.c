@@ -483,12 +483,12 @@ static bool implicit_describe(void *state, struct region *region, void *p, struc
 	return block_describe(state, region, p, out);
 }
 
-static size_t implicit_trim(void *state, size_t keep_bytes)
+static size_t implicit_trim(void *state, size_t keep_bytes, size_t most_bytes)
 {
 	struct implicit *m = state;
 	if (m->core.policy.coalesce == COALESCE_DEFERRED)
 		implicit_merge_all(m);
-	return tagged_trim(&m->core, &index, keep_bytes);
+	return tagged_trim(&m->core, &index, keep_bytes, most_bytes);
 }
 
 static bool implicit_walk(void *state, block_visit *visit, void *context)

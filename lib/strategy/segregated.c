@@ -168,15 +168,19 @@ ALLOT_INLINE struct block *segregated_find(struct segregated *s, size_t need)
 /*
  * A block that holds `need` bytes at a multiple of `align` without being large enough to hold them
  * at any place: such as the hole that an aligned block left. NULL: none among the first of each
- * list.
+ * list. How many are looked at goes by what is gained, up to the alignment's bytes: 2 for 2 KiB, 8
+ * for a page, 128 for a slab.
  */
 static struct block *segregated_find_aligned(struct segregated *s, size_t need, size_t align)
 {
+	enum { LOOKS_MIN = 2, LOOKS_SHIFT = 21 };
 	unsigned end = list_of(tagged_aligned_need(need, align));
-	for (unsigned list = list_find(s, list_of(need)); list < end;
+	size_t still = size_max(align * align >> LOOKS_SHIFT, LOOKS_MIN);
+	for (unsigned list = list_find(s, list_of(need)); list < end && still > 0;
 	     list = list_find(s, list + 1)) {
 		struct block *block = s->lists[list];
-		for (unsigned looks = 0; block != NULL && looks < LOOKS_MAX; looks++) {
+		for (unsigned looks = 0; block != NULL && looks < LOOKS_MAX && still > 0;
+		     looks++, still--) {
 			if (unlikely(!core_has_block_at(&s->core, (uintptr_t)block)))
 				break;
 			if (tag_size(block_tag(block)) >= need + tagged_aligned_gap(block, align))
@@ -299,11 +303,11 @@ static bool segregated_describe(void *state, struct region *region, void *p,
 	return block_describe(state, region, p, out);
 }
 
-static size_t segregated_trim(void *state, size_t keep_bytes)
+static size_t segregated_trim(void *state, size_t keep_bytes, size_t most_bytes)
 {
 	struct segregated *s = state;
 	segregated_flush(s);
-	return tagged_trim(&s->core, &index, keep_bytes);
+	return tagged_trim(&s->core, &index, keep_bytes, most_bytes);
 }
 
 static bool segregated_walk(void *state, block_visit *visit, void *context)

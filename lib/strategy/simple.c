@@ -58,6 +58,7 @@ struct run {
 	uint32_t fresh;           /* blocks from here on were never handed out */
 	uint32_t live;
 	uint32_t first_offset;    /* of block 0 from the run's start */
+	bool is_idle;             /* empty, used before: counted in core.idle_bytes */
 	uint8_t states[];         /* class->state_bytes each */
 };
 
@@ -277,7 +278,11 @@ static struct run *run_obtain(struct simple *s, unsigned class)
 /* One more live block; an empty run that was used before counts as dirty no more. */
 static void run_count_live(struct simple *s, struct run *run)
 {
-	if (run->live++ == 0 && run->fresh > 0)
+	if (run->live++ > 0 || !run->is_idle)
+		return;
+	run->is_idle = false;
+	s->core.idle_bytes -= run_bytes(run);
+	if (run->fresh > 0)
 		s->core.dirty_bytes = size_minus(s->core.dirty_bytes, run_bytes(run));
 }
 
@@ -391,8 +396,11 @@ static bool simple_free(void *state, struct region *region, void *p)
 	state_store(c, run, index, STATE_FREE);
 	link_store((void **)&slot->next, c->free);
 	c->free = slot;
-	if (--run->live == 0)
+	if (--run->live == 0) {
+		run->is_idle = true;
+		s->core.idle_bytes += run_bytes(run);
 		s->core.dirty_bytes += run_bytes(run);
+	}
 	return true;
 }
 
@@ -488,11 +496,13 @@ static bool run_release(struct simple *s, struct run *run, void *context)
 	return true;
 }
 
-static size_t simple_trim(void *state, size_t keep_bytes)
+static size_t simple_trim(void *state, size_t keep_bytes, size_t most_bytes)
 {
 	struct simple *s = state;
 	size_t released = 0;
-	(void)keep_bytes; /* a run is given back whole or not at all */
+	/* A run is given back whole or not at all, and so are all runs. */
+	(void)keep_bytes;
+	(void)most_bytes;
 	for (unsigned i = 0; i < CLASSES; i++)
 		class_drop_empty(&s->classes[i]);
 	runs_visit(s, run_release, &released);

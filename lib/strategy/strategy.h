@@ -57,7 +57,7 @@ struct strategy_core {
 	struct strategy_policy policy;
 	uint64_t key;          /* secret and odd: seals tags */
 	size_t dirty_bytes;    /* pages inside large free blocks that trim could release, about */
-	size_t idle_bytes;     /* large free blocks, dirty or not; 0 if not counted */
+	size_t idle_bytes;     /* large free blocks, dirty or not */
 	uint64_t splits;
 	uint64_t merges;
 	struct fault fault;    /* what the last failed call found; kind FAULT_NONE if no fault */
@@ -139,9 +139,10 @@ struct strategy {
 
 	/*
 	 * Give free memory back: first the free end of the last region but for `keep_bytes`, then
-	 * the whole pages inside large free blocks. Returns bytes given. Sets dirty_bytes to 0.
+	 * the whole pages inside large free blocks, until about `most_bytes` are given. Returns
+	 * bytes given. dirty_bytes is what could be given still.
 	 */
-	size_t (*trim)(void *state, size_t keep_bytes);
+	size_t (*trim)(void *state, size_t keep_bytes, size_t most_bytes);
 
 	/* Visit every block, region by region in address order. False when `visit` said stop. */
 	bool (*walk)(void *state, block_visit *visit, void *context);

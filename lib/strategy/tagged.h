@@ -359,24 +359,26 @@ static inline enum resize_result tagged_resize(struct strategy_core *core,
 
 /* ---- trim ---- */
 
-/* Drop the pages inside one free block. */
+/* Drop the pages inside one free block, unless enough has been given. */
 static inline void tagged_release_pages(struct strategy_core *core, struct block *block,
-					size_t bytes, size_t *released)
+					size_t bytes, size_t *still)
 {
 	size_t dirty_bytes = word_load(&block->dirty_bytes);
-	if (dirty_bytes == 0)
+	if (dirty_bytes == 0 || *still == 0)
 		return;
 	uintptr_t begin = (uintptr_t)block + sizeof(*block);
 	uintptr_t end = (uintptr_t)block_footer(block, bytes);
 	if (source_release(core->source, begin, end) == 0)
 		return;
-	*released += dirty_bytes;
+	*still = size_minus(*still, dirty_bytes);
 	word_store(&block->dirty_bytes, 0);
+	core->dirty_bytes = size_minus(core->dirty_bytes, dirty_bytes);
 }
 
-/* Give back the free end of the last region, all but `keep_bytes`. */
+/* Give back the free end of the last region, all but `keep_bytes`, but no more than asked for. */
 static inline size_t tagged_trim_tail(struct strategy_core *core,
-				      const struct tagged_index *index, size_t keep_bytes)
+				      const struct tagged_index *index, size_t keep_bytes,
+				      size_t most_bytes)
 {
 	struct region *last = core->source->last;
 	size_t bytes = tagged_tail_bytes(core);
@@ -388,7 +390,7 @@ static inline size_t tagged_trim_tail(struct strategy_core *core,
 		return 0;
 	uint64_t prev_flag = block_tag(block) & TAG_PREV_IS_USED;
 	size_t dirty_bytes = tagged_remove(core, index, block, bytes);
-	size_t spare = bytes - size_max(keep_bytes, BLOCK_BYTES_MIN);
+	size_t spare = size_min(bytes - size_max(keep_bytes, BLOCK_BYTES_MIN), most_bytes);
 	size_t given = source_shrink(core->source, last, spare);
 	bytes -= given;
 	block_set_free(core, block, bytes, prev_flag);
@@ -399,12 +401,14 @@ static inline size_t tagged_trim_tail(struct strategy_core *core,
 }
 
 static inline size_t tagged_trim(struct strategy_core *core, const struct tagged_index *index,
-				 size_t keep_bytes)
+				 size_t keep_bytes, size_t most_bytes)
 {
-	size_t released = tagged_trim_tail(core, index, keep_bytes);
-	index->visit_free(core, PAGES_BLOCK_BYTES_MIN, tagged_release_pages, &released);
-	core->dirty_bytes = 0;
-	return released;
+	size_t still = size_minus(most_bytes, tagged_trim_tail(core, index, keep_bytes, most_bytes));
+	index->visit_free(core, PAGES_BLOCK_BYTES_MIN, tagged_release_pages, &still);
+	/* What is not known of any block came of rounding. */
+	if (still > 0)
+		core->dirty_bytes = 0;
+	return most_bytes - still;
 }
 
 #endif

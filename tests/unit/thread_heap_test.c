@@ -440,15 +440,21 @@ static size_t kept_bytes(const struct heap_caller *caller)
 
 THREAD_HEAP_TEST(what_comes_back_in_batches_gets_room)
 {
+	size_t kept_at_first = 0;
 	for (size_t round = 0; round < 10; round++) {
 		for (size_t i = 0; i < BATCH; i++)
 			objects[i] = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
-		if (round == 9)
+		if (round > 0)
 			cr_assert_eq(kept_bytes(&one), 0, "some were not taken first");
 		for (size_t i = 0; i < BATCH; i++)
 			release(&one, objects[i]);
+		if (round == 0)
+			kept_at_first = kept_bytes(&one);
 	}
-	cr_assert_eq(kept_bytes(&one), BATCH * cache_step(MEDIUM_BYTES) * CACHE_STEP_BYTES);
+	/* Nearly all: where a remainder is too small to be split off, a block is of the next size. */
+	size_t batch_bytes = BATCH * cache_step(MEDIUM_BYTES) * CACHE_STEP_BYTES;
+	cr_assert(kept_at_first < batch_bytes / 4, "%zu are kept at first", kept_at_first);
+	cr_assert(kept_bytes(&one) > batch_bytes * 9 / 10, "only %zu are kept", kept_bytes(&one));
 }
 
 THREAD_HEAP_TEST(sizes_that_are_missed_no_more_are_given_back)

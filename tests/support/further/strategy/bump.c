@@ -159,9 +159,9 @@ static bool bump_describe(void *state, struct region *region, void *p, struct bl
 	return true;
 }
 
-static size_t bump_trim(void *state, size_t keep_bytes)
+static size_t bump_trim(void *state, size_t keep_bytes, size_t most_bytes)
 {
-	(void)state, (void)keep_bytes;
+	(void)state, (void)keep_bytes, (void)most_bytes;
 	return 0;
 }
 
