@@ -103,7 +103,7 @@ bool front_extend(struct front *front, size_t bytes)
 
 void slab_report(struct heap *heap, const struct slab *slab, const void *p, const char *call)
 {
-	uint32_t offset = (uint32_t)((uintptr_t)p - slab->base);
+	uint32_t offset = (uint32_t)((uintptr_t)p - slab_base(slab));
 	size_t bytes = class_bytes(slab->own.class);
 	uintptr_t block = (uintptr_t)p - offset % bytes;
 	struct heap_fault report = {.call = call};
@@ -132,7 +132,7 @@ static bool slab_list_check(const struct front *front, const struct slab *slab)
 
 static bool slab_check(const struct front *front, const struct slab *slab)
 {
-	if (slab->own.class >= SMALL_CLASSES || front_entry(front, (void *)slab->base) != slab)
+	if (slab->own.class >= SMALL_CLASSES || front_entry(front, (void *)slab->first) != slab)
 		return false;
 	return slab->magic == slab_magic(class_bytes(slab->own.class)) &&
 	       slab_end(slab) % slab_excess(slab) == 0 &&

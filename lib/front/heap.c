@@ -799,24 +799,25 @@ struct visit {
 	void *context;
 };
 
-/* The objects of a slab: live, free, and as one free block what has never been carved. */
+/* A slab: as one free block what has never been carved, then its objects, live and free. */
 static bool visit_slab(const struct visit *v, const struct slab *slab)
 {
-	uintptr_t base = slab->base;
 	size_t bytes = class_bytes(slab->own.class);
 	size_t carved = slab_carved_count(slab) * bytes;
-	for (size_t offset = 0; offset < carved; offset += bytes) {
+	uintptr_t end = slab->first + bytes;
+	struct block_info rest = {.payload = slab_base(slab), .state = BLOCK_FREE,
+				  .block_bytes = SLAB_USABLE_BYTES - carved};
+	if (rest.block_bytes > 0 && !v->visit(&rest, false, v->context))
+		return false;
+	for (uintptr_t at = end - carved; at < end; at += bytes) {
 		struct block_info info;
-		void *p = (void *)(base + offset);
-		if (!describe_small(&v->heap->front, slab, p, &info))
-			info = (struct block_info){.payload = base + offset, .block_bytes = bytes,
+		if (!describe_small(&v->heap->front, slab, (void *)at, &info))
+			info = (struct block_info){.payload = at, .block_bytes = bytes,
 						   .state = BLOCK_DEFERRED};
 		if (!v->visit(&info, false, v->context))
 			return false;
 	}
-	struct block_info rest = {.payload = base + carved, .state = BLOCK_FREE,
-				  .block_bytes = SLAB_USABLE_BYTES - carved};
-	return rest.block_bytes == 0 || v->visit(&rest, false, v->context);
+	return true;
 }
 
 static bool visit_block(const struct block_info *block, void *context)

@@ -13,7 +13,8 @@
  * the object's address. An allocated one has not, whatever it holds: the mark
  * is taken off, and a copy of another's means nothing here. So a second free of an object that is
  * still free is one comparison, and a walk tells live from free without a lock.
- * Objects come into being page by page ("carved") as they are needed.
+ * Objects come into being page by page ("carved") as they are needed, from the last page down: that
+ * one is touched anyway, for the next block's tag.
  *
  * Ownership. A slab is *owned* by one thread's heap, whose frees are plain loads and stores, or it
  * is *detached*. All that other threads may change is the remote word:
@@ -81,7 +82,7 @@ struct slab {
 	_Atomic uint64_t remote;
 	uint64_t magic;          /* with `end` tells where objects are: slab_has_object() */
 	uint64_t end;
-	uintptr_t base;          /* its address */
+	uintptr_t first;         /* address of the object carved first, the highest */
 };
 static_assert(sizeof(struct slab) == 64, "a slab's entry is a cache line");
 
@@ -131,10 +132,15 @@ ALLOT_INLINE bool slab_is_owned_by(const struct slab *slab, const struct thread_
 	return atomic_load_explicit(&slab->owner, memory_order_relaxed) == owner_mark(own);
 }
 
+static inline uintptr_t slab_base(const struct slab *slab)
+{
+	return slab->first & ~(uintptr_t)(SLAB_BYTES - 1);
+}
+
 /* ---- objects ---- */
 
 /*
- * Where objects are. With n = q * bytes + r, magic = floor(2^64 / bytes) + 1 and
+ * Where objects are. With n = q * bytes + r, the distance from the first object down, magic = floor(2^64 / bytes) + 1 and
  * excess = bytes * magic - 2^64, which is at least 1 and at most bytes, modulo 2^64
  *
  *     n * magic = q * excess + r * magic
@@ -142,7 +148,8 @@ ALLOT_INLINE bool slab_is_owned_by(const struct slab *slab, const struct thread_
  * For n below 2^47 that wraps nowhere; with r = 0 it rises with q in steps of the excess, else it
  * is at least magic, which is larger than any product of an object there can be; and for negative
  * n it is larger still. So one multiplication and one comparison with carved objects * excess tell
- * whether an object begins at an offset: a multiple of the size, carved, and in this slab at all.
+ * whether an object begins at an address: a multiple of the size away, carved, and in this slab at
+ * all.
  * (After Lemire, Kaser and Kurz 2019, "Faster remainder by direct computation".)
  */
 static inline uint64_t slab_magic(size_t bytes)
@@ -166,13 +173,13 @@ static inline uint64_t slab_end(const struct slab *slab)
 /* Is there an object at `p`, which may be any address? */
 static inline bool slab_has_object(const struct slab *slab, const void *p)
 {
-	return ((uintptr_t)p - slab->base) * slab->magic < slab_end(slab);
+	return (slab->first - (uintptr_t)p) * slab->magic < slab_end(slab);
 }
 
 /* The same, asked by its owner. */
 ALLOT_INLINE bool slab_has_own_object(const struct slab *slab, const void *p)
 {
-	return ((uintptr_t)p - slab->base) * slab->magic < slab->end;
+	return (slab->first - (uintptr_t)p) * slab->magic < slab->end;
 }
 
 static inline uint32_t slab_carved_count(const struct slab *slab)

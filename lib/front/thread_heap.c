@@ -60,14 +60,14 @@ static struct slab *slab_create(struct thread_heap *own)
 		return NULL;
 	}
 	slab = front_entry(front, block);
-	slab->base = (uintptr_t)block;
+	slab->first = (uintptr_t)block;
 	return slab;
 }
 
 static void slab_destroy(struct heap *heap, struct slab *slab)
 {
 	slab_set_state(slab, SLAB_NONE);
-	heap_block_destroy(heap, (void *)slab->base);
+	heap_block_destroy(heap, (void *)slab_base(slab));
 }
 
 /* A slab without live objects, on no list. A spare one keeps its objects for its class. */
@@ -194,7 +194,7 @@ static void dirty_drain(struct thread_heap *own)
 		struct slab *slab = slab_numbered(front, number);
 		uint64_t remote = atomic_exchange_explicit(
 			&slab->remote, remote_of_home(own->number), memory_order_acq_rel);
-		struct object *head = remote_head(remote, slab->base);
+		struct object *head = remote_head(remote, slab_base(slab));
 		struct object *tail = head;
 		while (!dirty_link_is(tail->next))
 			tail = tail->next;
@@ -286,8 +286,9 @@ static void chain_publish(struct thread_heap *own, struct slab *slab, struct obj
 				return;
 			remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
 		}
-		tail->next = remote_head(remote, slab->base);
-		with = remote_with(remote, head, remote_count(remote) + count, slab->base);
+		tail->next = remote_head(remote, slab_base(slab));
+		with = remote_with(remote, head, remote_count(remote) + count,
+				   slab_base(slab));
 	} while (!atomic_compare_exchange_weak_explicit(&slab->remote, &remote, with,
 							memory_order_acq_rel,
 							memory_order_relaxed));
@@ -382,19 +383,16 @@ bool thread_heap_free(struct heap_caller *caller, struct heap *heap, struct slab
 
 /* ---- allocate ---- */
 
-/* Make further objects, to the end of the page where the last one ended. */
+/* Make further objects, down to the start of the page where the next one begins. */
 static void slab_carve(struct slab *slab)
 {
-	uint32_t bytes = (uint32_t)class_bytes(slab->own.class);
+	uintptr_t bytes = class_bytes(slab->own.class);
 	uint32_t carved_count = slab_carved_count(slab);
-	uint32_t begin = carved_count * bytes;
-	uint32_t count = (uint32_t)(align_up(begin + bytes, CARVE_BYTES) - begin) / bytes;
-	uint32_t end_count = (uint32_t)size_min(carved_count + count,
-						slab_capacity(slab));
+	uintptr_t page = align_down(slab->first - carved_count * bytes, CARVE_BYTES);
+	uint32_t end_count = (uint32_t)((slab->first - page) / bytes) + 1;
 	struct object *next = NULL;
-	for (uint32_t i = end_count; i > carved_count; i--) {
-		struct object *object =
-			(struct object *)(slab->base + (i - 1) * (uintptr_t)bytes);
+	for (uint32_t i = carved_count; i < end_count; i++) {
+		struct object *object = (struct object *)(slab->first - i * bytes);
 		*object = (struct object){next, free_mark(slab, object)};
 		next = object;
 	}
@@ -442,6 +440,8 @@ static struct slab *slab_begin(struct thread_heap *own, unsigned class)
 		return NULL;
 	if (slab_state(slab) != SLAB_SPARE || slab->own.class != class) {
 		slab->own.class = (uint8_t)class;
+		slab->first = slab_base(slab) +
+			      (size_classes[class].capacity - 1) * class_bytes(class);
 		slab->magic = slab_magic(class_bytes(class));
 		slab_set_carved_count(slab, 0);
 		slab->own.head = NULL;

@@ -202,12 +202,14 @@ ALLOT_INLINE bool thread_heap_put_cached(struct heap_caller *caller, struct thre
 {
 	uint64_t tag;
 	if (unlikely((uintptr_t)p % SLAB_BYTES == 0) ||
-	    unlikely(!block_has_live_tag(own->open.home_key, own->open.home, p, &tag)))
+	    unlikely(!block_has_used_tag(own->open.home_key, own->open.home, p, &tag)))
 		return false;
 	size_t block_bytes = tag_size(tag);
 	if (unlikely(!gate_has_medium(&own->open, block_bytes - TAG_BYTES)) ||
 	    unlikely(((struct cached_block *)p)->mark == mark))
 		return false;
+	/* Blocks of this size are not deferred. */
+	static_assert((int)DEFERRED_BLOCK_BYTES_MAX <= (int)SMALL_BYTES_MAX, "see block_has_used_tag()");
 	static_assert((int)CACHE_TAG_BYTES == (int)TAG_BYTES &&
 			      (int)CACHE_STEP_BYTES == (int)ALIGN_BYTES,
 		      "the step of a block's own size is its size");
@@ -235,7 +237,7 @@ ALLOT_INLINE bool thread_heap_fits(const struct heap_caller *caller, const void 
 	}
 	uint64_t tag;
 	if ((uintptr_t)p % SLAB_BYTES == 0 ||
-	    !block_has_live_tag(own->open.home_key, own->open.home, p, &tag))
+	    !block_has_used_tag(own->open.home_key, own->open.home, p, &tag))
 		return false;
 	size_t usable_bytes = tag_size(tag) - TAG_BYTES;
 	return gate_has_medium(&own->open, usable_bytes) && object->mark != mark &&

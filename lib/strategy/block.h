@@ -52,6 +52,7 @@ enum {
 	REGION_PAD_BYTES = 8,                         /* before the first block */
 	REGION_OVERHEAD_BYTES = REGION_PAD_BYTES + TAG_BYTES, /* and the end tag */
 	BLOCK_BYTES_MIN = 32,                         /* a tag, two links, a footer */
+	DEFERRED_BLOCK_BYTES_MAX = 1024,              /* no larger block is ever deferred */
 	PAGES_BLOCK_BYTES_MIN = 64 << 10, /* free blocks from here on count their dirty bytes */
 };
 
@@ -183,11 +184,11 @@ ALLOT_INLINE void block_set_prev_used(struct block *next, bool is_used)
 }
 
 /*
- * Is `p` the payload of a live block, whose tag is then *out_tag? Not if it is misaligned, outside,
- * interior, already free, deferred, or its tag is broken. The end tag of a region looks live, but
- * has no size.
+ * Is `p` the payload of a block in use, whose tag is then *out_tag? Not if it is misaligned, outside,
+ * interior, already free, or its tag is broken. Deferred blocks and the end tag of a region, which
+ * has no size, are in use.
  */
-ALLOT_INLINE bool block_has_live_tag(uint64_t key, const struct region *region, const void *p,
+ALLOT_INLINE bool block_has_used_tag(uint64_t key, const struct region *region, const void *p,
 				     uint64_t *out_tag)
 {
 	const struct block *block = block_of_payload(p);
@@ -199,7 +200,7 @@ ALLOT_INLINE bool block_has_live_tag(uint64_t key, const struct region *region, 
 	*out_tag = tag;
 	/* The seal it has if it is in use. */
 	uint64_t seal = seal_of(key, block, computed_once(tag_size(tag)), TAG_IS_USED);
-	return likely((seal ^ tag) >> TAG_SEAL_SHIFT == 0) && likely(!(tag & TAG_IS_DEFERRED));
+	return likely((seal ^ tag) >> TAG_SEAL_SHIFT == 0) && likely(tag & TAG_IS_USED);
 }
 
 /* The live block whose payload `p` is, with its tag, or NULL. Records nothing. */
@@ -208,7 +209,8 @@ ALLOT_INLINE struct block *block_find_live(const struct strategy_core *core,
 					   uint64_t *out_tag)
 {
 	uint64_t tag = 0;
-	bool is_live = block_has_live_tag(core->key, region, p, &tag) && tag_size(tag) != 0;
+	bool is_live = block_has_used_tag(core->key, region, p, &tag) &&
+		       !(tag & TAG_IS_DEFERRED) && tag_size(tag) != 0;
 	*out_tag = is_live ? tag : 0;
 	return is_live ? block_of_payload(p) : NULL;
 }

@@ -16,7 +16,7 @@
 #include "strategy/block.h"
 
 enum {
-	QUICK_BLOCK_BYTES_MAX = 1024, /* larger blocks are merged at once */
+	QUICK_BLOCK_BYTES_MAX = DEFERRED_BLOCK_BYTES_MAX, /* larger blocks are merged at once */
 	QUICK_LISTS = QUICK_BLOCK_BYTES_MAX / ALIGN_BYTES + 1,
 };
 

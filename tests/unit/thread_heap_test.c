@@ -157,14 +157,17 @@ THREAD_HEAP_TEST(objects_begin_where_they_were_carved)
 		struct slab slab = {
 			.own.class = (uint8_t)class,
 			.magic = slab_magic(bytes),
-			.base = (uintptr_t)5 << 30,
 		};
-		for (uint32_t count = 0; count <= size_classes[class].capacity; count += 5) {
+		uint32_t capacity = size_classes[class].capacity;
+		char *base = (char *)((uintptr_t)5 << 30);
+		slab.first = (uintptr_t)base + (capacity - 1) * bytes;
+		for (uint32_t count = 0; count <= capacity; count += 5) {
 			slab_set_carved_count(&slab, count);
 			cr_assert_eq(slab_carved_count(&slab), count);
 			for (uint32_t offset = 0; offset < SLAB_BYTES; offset++)
-				cr_assert_eq(slab_has_object(&slab, (char *)slab.base + offset),
-					     offset % bytes == 0 && offset / bytes < count,
+				cr_assert_eq(slab_has_object(&slab, base + offset),
+					     offset % bytes == 0 && offset / bytes < capacity &&
+						     offset / bytes >= capacity - count,
 					     "offset %u of %u objects of %zu", offset, count, bytes);
 			/* Far away, on both sides: multiples of the size as well as not. */
 			for (unsigned shift = 14; shift < 47; shift++) {
@@ -173,9 +176,9 @@ THREAD_HEAP_TEST(objects_begin_where_they_were_carved)
 					if (far >> 47 != 0)
 						continue;
 					cr_assert(!slab_has_object(&slab,
-								   (void *)(slab.base + far)));
+								   (void *)(slab.first + far)));
 					cr_assert(!slab_has_object(&slab,
-								   (void *)(slab.base - far)));
+								   (void *)(slab.first - far)));
 				}
 			}
 		}
@@ -238,7 +241,7 @@ THREAD_HEAP_TEST(wrong_pointers_are_told)
 	expect_fault(FAULT_DOUBLE_FREE, p, p);
 	/* Where no object has been yet. */
 	reports = 0;
-	release(&one, (char *)slab_of(p)->base + 60 * class_bytes(12));
+	release(&one, (char *)slab_of(p)->first - 60 * class_bytes(12));
 	cr_assert_eq(reports, 1);
 	reports = 0;
 }
