@@ -60,7 +60,8 @@ bool block_cache_refused(struct block_cache *cache, struct heap *heap, uint32_t 
 	if (entry->step != 0)
 		entry_clear(cache, i, heap);
 	entry->step = (uint16_t)step;
-	entry_resize(cache, entry, CACHE_ROOM_BYTES / (step * (size_t)CACHE_STEP_BYTES));
+	size_t capacity = CACHE_ROOM_BYTES / (step * (size_t)CACHE_STEP_BYTES);
+	entry_resize(cache, entry, size_min(capacity, CACHE_ROOM_BLOCKS));
 	return entry->room > 0;
 }
 

@@ -26,7 +26,8 @@ enum {
 	CACHE_STEP_BYTES = 16,
 	CACHE_BLOCK_BYTES_MAX = 32 << 10,
 	CACHE_BUDGET_BYTES = 1 << 20, /* room of all entries together */
-	CACHE_ROOM_BYTES = 32 << 10,  /* of an entry at first */
+	CACHE_ROOM_BYTES = 32 << 10,  /* of an entry at first, */
+	CACHE_ROOM_BLOCKS = 4,        /* but no more blocks: a thread may only free, and never take */
 	CACHE_ENTRIES = 64,
 	CACHE_AGE_MAX = 256,          /* misses after which idle entries are emptied */
 };

@@ -463,16 +463,18 @@ static void *allocate_mapping(struct heap *heap, size_t bytes, size_t align)
 	return p;
 }
 
-ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct heap_caller *caller,
-				       size_t bytes, size_t align, bool must_be_zero)
+/* A block of the kind that suits its size, or a mapping. */
+static void *allocate_kind(struct heap *heap, struct heap_caller *caller, size_t bytes,
+			   size_t align, bool must_be_zero, bool is_mapping)
 {
 	struct arena *first = heap->first;
 	bool is_zero = false;
 	look_begin(heap);
-	void *p = allocate_small(heap, caller, bytes, align);
+	void *p = is_mapping ? NULL : allocate_small(heap, caller, bytes, align);
 	/* An alignment costs a strategy that much more room. */
 	size_t limit = atomic_load_explicit(&first->limit_bytes, memory_order_relaxed);
-	bool is_small = bytes < limit && (align <= ALIGN_BYTES || align < limit - bytes);
+	bool is_small = !is_mapping && bytes < limit &&
+			(align <= ALIGN_BYTES || align < limit - bytes);
 	if (p == NULL && is_small && align <= first->strategy->align_bytes_max)
 		p = allocate_in_arena(heap, &caller->arena, bytes, align);
 	if (p == NULL && heap->config.arena.source != ARENA_BUFFER) {
@@ -501,6 +503,12 @@ ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct heap_caller *ca
 		watch_made(heap, p, must_be_zero);
 	look_end(heap);
 	return p;
+}
+
+ALLOT_OUTLINE void *heap_allocate_slow(struct heap *heap, struct heap_caller *caller,
+				       size_t bytes, size_t align, bool must_be_zero)
+{
+	return allocate_kind(heap, caller, bytes, align, must_be_zero, false);
 }
 
 /* ---- freeing ---- */
@@ -670,12 +678,23 @@ static void *resize_mapping(struct heap *heap, void *p, size_t bytes)
 	return mapping_resize(&heap->owners, p, bytes, true);
 }
 
+/*
+ * What has grown so large is likely to grow on: as a mapping it can do so without being copied, or
+ * resident twice. Not where it is the algorithm that is looked at.
+ */
+static bool resize_needs_mapping(const struct heap *heap, size_t old_bytes, size_t bytes)
+{
+	enum { GROWN_MAPPING_BYTES_MIN = 2 << 20 };
+	return bytes > old_bytes && bytes >= GROWN_MAPPING_BYTES_MIN && heap->front.is_on;
+}
+
 static void *resize_by_copy(struct heap *heap, struct heap_caller *caller, void *p,
 			    size_t old_usable_bytes, size_t bytes)
 {
 	void *moved = thread_heap_try_allocate(caller, bytes);
 	if (moved == NULL)
-		moved = heap_allocate_slow(heap, caller, bytes, ALIGN_BYTES, false);
+		moved = allocate_kind(heap, caller, bytes, ALIGN_BYTES, false,
+				      resize_needs_mapping(heap, old_usable_bytes, bytes));
 	if (moved == NULL)
 		return NULL;
 	memcpy(moved, p, size_min(old_usable_bytes, bytes));
