@@ -13,7 +13,7 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)(void *)((char *)(p) - offsetof(type, member)))
 
-/* The value of `x`, which the compiler is not to take apart: what is made of it it computes once. */
+/* The value of `x`, which the compiler is not to take apart, so that it is computed once. */
 #define computed_once(x)                                                                          \
 	__extension__({                                                                           \
 		__typeof__(x) once_ = (x);                                                        \

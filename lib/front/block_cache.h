@@ -8,7 +8,8 @@
  *
  * The cache is a table by size, without chains: sizes that meet in an entry put each other out. An
  * entry has room for so many blocks. It gets more when blocks were turned away and then missed, as
- * long as all room together is within the budget, and loses it when nothing came or went for a while.
+ * long as all room together is within the budget, and loses it when for a while nothing came or
+ * went.
  */
 #ifndef FRONT_BLOCK_CACHE_H
 #define FRONT_BLOCK_CACHE_H
@@ -26,8 +27,9 @@ enum {
 	CACHE_STEP_BYTES = 16,
 	CACHE_BLOCK_BYTES_MAX = 32 << 10,
 	CACHE_BUDGET_BYTES = 1 << 20, /* room of all entries together */
-	CACHE_ROOM_BYTES = 32 << 10,  /* of an entry at first, */
-	CACHE_ROOM_BLOCKS = 4,        /* but no more blocks: a thread may only free, and never take */
+	/* Of an entry at first. A thread may only free, and never take. */
+	CACHE_ROOM_BYTES = 32 << 10,
+	CACHE_ROOM_BLOCKS = 4,
 	CACHE_ENTRIES = 64,
 	CACHE_AGE_MAX = 256,          /* misses after which idle entries are emptied */
 };

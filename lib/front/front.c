@@ -7,7 +7,7 @@
 #include "front/heap.h"
 
 enum {
-	/* Of the range, for which the table grows at a time: so much is a page of it, or several. */
+	/* Of the range, for which the table grows at a time: a whole number of its pages. */
 	SPAN_STEP_BYTES = 16 << 20,
 	THREAD_HEAPS_MIN = 1 << 10,
 	THREAD_HEAPS_MAX = 1 << 14,
@@ -134,7 +134,7 @@ static bool slab_check(const struct front *front, const struct slab *slab)
 {
 	if (slab->own.class >= SMALL_CLASSES || front_entry(front, (void *)slab->first) != slab)
 		return false;
-	return slab->magic == slab_magic(class_bytes(slab->own.class)) &&
+	return slab->magic == size_classes[slab->own.class].magic &&
 	       slab_end(slab) % slab_excess(slab) == 0 &&
 	       slab_carved_count(slab) <= slab_capacity(slab) &&
 	       (!thread_is_alone() || slab_list_check(front, slab));

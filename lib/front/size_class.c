@@ -16,7 +16,11 @@ enum { WAKE_SHARE = 4, WAKE_OBJECTS_MAX = 32 };
 #define WAKE(bytes)                                                                               \
 	(CAPACITY(bytes) / WAKE_SHARE < WAKE_OBJECTS_MAX ? CAPACITY(bytes) / WAKE_SHARE :         \
 							   WAKE_OBJECTS_MAX)
-#define CLASS(bytes) {(bytes), CAPACITY(bytes), WAKE(bytes)}
+/* UINT64_MAX / bytes is floor(2^64 / bytes), but less by one for a power of two. */
+#define IS_POW2(bytes) (((bytes) & ((bytes) - 1)) == 0)
+#define MAGIC(bytes) (UINT64_MAX / (bytes) + 1 + IS_POW2(bytes))
+#define END(bytes) (CAPACITY(bytes) * (MAGIC(bytes) * (bytes)))
+#define CLASS(bytes) {(bytes), CAPACITY(bytes), WAKE(bytes), MAGIC(bytes), END(bytes)}
 #define CLASSES_4(bytes, step)                                                                    \
 	CLASS(bytes), CLASS((bytes) + (step)), CLASS((bytes) + 2 * (step)),                       \
 		CLASS((bytes) + 3 * (step))

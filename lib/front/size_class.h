@@ -26,6 +26,9 @@ struct size_class {
 	uint16_t bytes;    /* of an object */
 	uint16_t capacity; /* objects a slab has room for */
 	uint16_t wake;     /* a full slab is used again when so many of them are free */
+	/* See slab_has_object(): */
+	uint64_t magic;    /* floor(2^64 / bytes) + 1 */
+	uint64_t end;      /* of a slab with all its objects */
 };
 
 extern const struct size_class size_classes[SMALL_CLASSES];
@@ -47,8 +50,8 @@ static inline unsigned class_for(size_t bytes)
 }
 
 /*
- * The size of a request whose object has room for `bytes` at a multiple of `align`: of a class whose
- * size is a multiple of it. More than SMALL_BYTES_MAX: there is none.
+ * The size of a request whose object has room for `bytes` at a multiple of `align`: of a class
+ * whose size is a multiple of it. More than SMALL_BYTES_MAX: there is none.
  */
 static inline size_t small_bytes_aligned(size_t bytes, size_t align)
 {

@@ -5,9 +5,9 @@
  * A slab is a block of the strategy below, at a multiple of its size; the next block's tag takes
  * the last 8 bytes, so that slabs and blocks lie side by side without a gap. What is known of a
  * slab stands in a table beside the heap, one entry for each 16 KiB of the heap's range. Every
- * address has an entry there, by some of its bits; that it lies outside the range after all is found
- * by the same comparison that finds where in the slab it lies. So whose an address is costs a
- * shift, a mask and one load.
+ * address has an entry there, by some of its bits; that it lies outside the range after all is
+ * found by the same comparison that finds where in the slab it lies. So whose an address is costs
+ * a shift, a mask and one load.
  *
  * Objects. A free object has the next free one in its first word and a mark in its second, bound to
  * the object's address. An allocated one has not, whatever it holds: the mark
@@ -140,10 +140,10 @@ static inline uintptr_t slab_base(const struct slab *slab)
 /* ---- objects ---- */
 
 /*
- * Where objects are. With n = q * bytes + r, the distance from the first object down, magic = floor(2^64 / bytes) + 1 and
- * excess = bytes * magic - 2^64, which is at least 1 and at most bytes, modulo 2^64
+ * Where objects are. With n = q * bytes + r the distance from the first object down,
+ * magic = floor(2^64 / bytes) + 1, and excess = bytes * magic - 2^64, at least 1 and at most bytes,
  *
- *     n * magic = q * excess + r * magic
+ *     n * magic = q * excess + r * magic    modulo 2^64
  *
  * For n below 2^47 that wraps nowhere; with r = 0 it rises with q in steps of the excess, else it
  * is at least magic, which is larger than any product of an object there can be; and for negative
@@ -152,13 +152,6 @@ static inline uintptr_t slab_base(const struct slab *slab)
  * all.
  * (After Lemire, Kaser and Kurz 2019, "Faster remainder by direct computation".)
  */
-static inline uint64_t slab_magic(size_t bytes)
-{
-	uint64_t rounded_down = UINT64_MAX / bytes;
-	/* Of a power of two, the only sizes that divide 2^64, it is one too small. */
-	return rounded_down + 1 + (is_pow2(bytes) ? 1 : 0);
-}
-
 static inline uint64_t slab_excess(const struct slab *slab)
 {
 	return class_bytes(slab->own.class) * slab->magic;
@@ -200,7 +193,7 @@ static inline uint32_t slab_capacity(const struct slab *slab)
 
 static inline bool slab_is_carved(const struct slab *slab)
 {
-	return slab_end(slab) == slab_capacity(slab) * slab_excess(slab);
+	return slab_end(slab) == size_classes[slab->own.class].end;
 }
 
 /* Is `p`, in this slab, an object in use? Never a fault; takes no lock. */

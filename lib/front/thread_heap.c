@@ -42,14 +42,9 @@ static inline struct thread_heap *long_way_begin(struct heap_caller *caller)
 
 /* ---- slabs from the strategy, and back ---- */
 
-static struct slab *slab_create(struct thread_heap *own)
+static ALLOT_OUTLINE struct slab *slab_create(struct thread_heap *own)
 {
 	struct front *front = &own->heap->front;
-	struct slab *slab = slab_list_pop(front, &own->spare);
-	if (slab != NULL) {
-		own->spare_count--;
-		return slab;
-	}
 	void *block = heap_block_create(own->heap, &own->arena, SLAB_USABLE_BYTES, SLAB_BYTES);
 	if (block == NULL)
 		return NULL;
@@ -59,7 +54,7 @@ static struct slab *slab_create(struct thread_heap *own)
 		heap_block_destroy(own->heap, block);
 		return NULL;
 	}
-	slab = front_entry(front, block);
+	struct slab *slab = front_entry(front, block);
 	slab->first = (uintptr_t)block;
 	return slab;
 }
@@ -115,10 +110,10 @@ static void slab_offer(struct thread_heap *own, struct slab *slab, uint32_t live
 	slab_list_push(&own->heap->front, &own->available[slab->own.class], slab);
 }
 
-static void slab_make_current(struct thread_heap *own, struct slab *slab)
+static inline void slab_make_current(struct thread_heap *own, struct slab *slab, unsigned class)
 {
-	struct bin *bin = &own->bins[slab->own.class];
-	own->current[slab->own.class] = slab_number(&own->heap->front, slab);
+	struct bin *bin = &own->bins[class];
+	own->current[class] = slab_number(&own->heap->front, slab);
 	slab_set_state(slab, SLAB_CURRENT);
 	bin->count = ENDLESS;
 	bin->head = slab->own.head;
@@ -167,7 +162,7 @@ static inline void slab_take_home(struct thread_heap *own, struct slab *slab, st
 
 /* ---- remote frees ---- */
 
-/* A chain of remote frees ends in a link of its owner's dirty stack, which no address looks like. */
+/* A chain of remote frees ends in a link of its owner's dirty stack: an odd number, no address. */
 static struct object *dirty_link(uint32_t number)
 {
 	return (struct object *)((uintptr_t)number << 1 | 1);
@@ -316,8 +311,7 @@ static void outboxes_flush(struct thread_heap *own)
 /* Put an object of another thread's slab into the outbox for it. */
 static void outbox_put(struct thread_heap *own, struct slab *slab, struct object *object)
 {
-	struct outbox *box =
-		&own->outboxes[slab_number(&own->heap->front, slab) % OUTBOXES];
+	struct outbox *box = &own->outboxes[slab_base(slab) / SLAB_BYTES % OUTBOXES];
 	if (box->slab != slab) {
 		outbox_flush(own, box);
 		*box = (struct outbox){.slab = slab, .tail = object};
@@ -384,7 +378,7 @@ bool thread_heap_free(struct heap_caller *caller, struct heap *heap, struct slab
 /* ---- allocate ---- */
 
 /* Make further objects, down to the start of the page where the next one begins. */
-static void slab_carve(struct slab *slab)
+static ALLOT_OUTLINE void slab_carve(struct slab *slab)
 {
 	uintptr_t bytes = class_bytes(slab->own.class);
 	uint32_t carved_count = slab_carved_count(slab);
@@ -401,7 +395,7 @@ static void slab_carve(struct slab *slab)
 }
 
 /* All objects of the current slab are in use: leave it to whoever frees the first of them. */
-static void slab_detach(struct thread_heap *own, struct slab *slab)
+static inline void slab_detach(struct thread_heap *own, struct slab *slab)
 {
 	uint64_t home = remote_of_home(own->number);
 	slab_set_full(slab);
@@ -415,11 +409,11 @@ static void slab_detach(struct thread_heap *own, struct slab *slab)
 }
 
 /* A slab of this class that a thread left when it ended. */
-static struct slab *slab_adopt(struct thread_heap *own, unsigned class)
+static ALLOT_OUTLINE struct slab *slab_adopt(struct thread_heap *own, unsigned class)
 {
 	struct front *front = &own->heap->front;
 	_Atomic uint32_t *count = &front->listed_counts[class];
-	if (atomic_load_explicit(count, memory_order_relaxed) == 0 || !front_lock(front))
+	if (!front_lock(front))
 		return NULL;
 	struct slab *slab = slab_list_pop(front, &front->listed[class]);
 	if (slab != NULL) {
@@ -433,19 +427,28 @@ static struct slab *slab_adopt(struct thread_heap *own, unsigned class)
 	return slab;
 }
 
-static struct slab *slab_begin(struct thread_heap *own, unsigned class)
+/* From here on it has objects of this class, none carved yet. */
+static ALLOT_OUTLINE void slab_set_class(struct slab *slab, unsigned class)
 {
-	struct slab *slab = slab_create(own);
+	const struct size_class *its = &size_classes[class];
+	slab->own.class = (uint8_t)class;
+	slab->first = slab_base(slab) + (its->capacity - 1) * (uintptr_t)its->bytes;
+	slab->magic = its->magic;
+	slab_set_carved_count(slab, 0);
+	slab->own.head = NULL;
+}
+
+static inline struct slab *slab_begin(struct thread_heap *own, unsigned class)
+{
+	struct slab *slab = slab_list_pop(&own->heap->front, &own->spare);
+	if (likely(slab != NULL))
+		own->spare_count--;
+	else
+		slab = slab_create(own);
 	if (slab == NULL)
 		return NULL;
-	if (slab_state(slab) != SLAB_SPARE || slab->own.class != class) {
-		slab->own.class = (uint8_t)class;
-		slab->first = slab_base(slab) +
-			      (size_classes[class].capacity - 1) * class_bytes(class);
-		slab->magic = slab_magic(class_bytes(class));
-		slab_set_carved_count(slab, 0);
-		slab->own.head = NULL;
-	}
+	if (slab_state(slab) != SLAB_SPARE || slab->own.class != class)
+		slab_set_class(slab, class);
 	atomic_store_explicit(&slab->remote, remote_of_home(own->number), memory_order_relaxed);
 	slab_set_owner(slab, own);
 	return slab;
@@ -469,7 +472,7 @@ static ALLOT_OUTLINE void errands_run(struct thread_heap *own)
 }
 
 /* Fill the empty bin of a class. */
-static bool bin_fill(struct thread_heap *own, unsigned class)
+static inline bool bin_fill(struct thread_heap *own, unsigned class)
 {
 	struct front *front = &own->heap->front;
 	struct bin *bin = &own->bins[class];
@@ -487,13 +490,14 @@ static bool bin_fill(struct thread_heap *own, unsigned class)
 			slab_detach(own, slab);
 		}
 		slab = slab_list_pop(front, &own->available[class]);
-		if (slab == NULL)
+		if (slab == NULL && unlikely(atomic_load_explicit(&front->listed_counts[class],
+								  memory_order_relaxed) != 0))
 			slab = slab_adopt(own, class);
 		if (slab == NULL)
 			slab = slab_begin(own, class);
 		if (slab == NULL)
 			return false;
-		slab_make_current(own, slab);
+		slab_make_current(own, slab, class);
 	}
 	return true;
 }

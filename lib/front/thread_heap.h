@@ -209,7 +209,8 @@ ALLOT_INLINE bool thread_heap_put_cached(struct heap_caller *caller, struct thre
 	    unlikely(((struct cached_block *)p)->mark == mark))
 		return false;
 	/* Blocks of this size are not deferred. */
-	static_assert((int)DEFERRED_BLOCK_BYTES_MAX <= (int)SMALL_BYTES_MAX, "see block_has_used_tag()");
+	static_assert((int)DEFERRED_BLOCK_BYTES_MAX <= (int)SMALL_BYTES_MAX,
+		      "a block of this size that is in use is live");
 	static_assert((int)CACHE_TAG_BYTES == (int)TAG_BYTES &&
 			      (int)CACHE_STEP_BYTES == (int)ALIGN_BYTES,
 		      "the step of a block's own size is its size");
@@ -220,8 +221,8 @@ ALLOT_INLINE bool thread_heap_put_cached(struct heap_caller *caller, struct thre
 }
 
 /*
- * Is `p` an object of the thread's own, or a medium block, that serves `bytes` as it is: in the same
- * class, or with an eighth to spare at most? False: it is not, or the long way must find out.
+ * Is `p` an object of the thread's own, or a medium block, that serves `bytes` as it is: in the
+ * same class, or with an eighth to spare at most? False: it is not, or the long way must find out.
  */
 ALLOT_INLINE bool thread_heap_fits(const struct heap_caller *caller, const void *p, size_t bytes)
 {

@@ -184,9 +184,9 @@ ALLOT_INLINE void block_set_prev_used(struct block *next, bool is_used)
 }
 
 /*
- * Is `p` the payload of a block in use, whose tag is then *out_tag? Not if it is misaligned, outside,
- * interior, already free, or its tag is broken. Deferred blocks and the end tag of a region, which
- * has no size, are in use.
+ * Is `p` the payload of a block in use, whose tag is then *out_tag? Not if it is misaligned,
+ * outside, interior, already free, or its tag is broken. Deferred blocks are in use, and so is the
+ * end tag of a region, which has no size.
  */
 ALLOT_INLINE bool block_has_used_tag(uint64_t key, const struct region *region, const void *p,
 				     uint64_t *out_tag)

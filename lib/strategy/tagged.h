@@ -403,7 +403,8 @@ static inline size_t tagged_trim_tail(struct strategy_core *core,
 static inline size_t tagged_trim(struct strategy_core *core, const struct tagged_index *index,
 				 size_t keep_bytes, size_t most_bytes)
 {
-	size_t still = size_minus(most_bytes, tagged_trim_tail(core, index, keep_bytes, most_bytes));
+	size_t released = tagged_trim_tail(core, index, keep_bytes, most_bytes);
+	size_t still = size_minus(most_bytes, released);
 	index->visit_free(core, PAGES_BLOCK_BYTES_MIN, tagged_release_pages, &still);
 	/* What is not known of any block came of rounding. */
 	if (still > 0)

@@ -279,3 +279,48 @@ ARENA_TEST(the_child_gives_up_arenas_whose_owner_is_gone)
 	first->lock.word = 0;
 	release(allocate(100));
 }
+
+/* ---- purging ---- */
+
+enum { LARGE_BYTES = 100 << 10, LARGE_COUNT = 256, CYCLES = 50 };
+
+static void *large[LARGE_COUNT];
+
+static void large_allocate(void)
+{
+	for (size_t i = 0; i < LARGE_COUNT; i++) {
+		large[i] = heap_allocate_slow(&heap, &caller, LARGE_BYTES, ALIGN_BYTES, false);
+		cr_assert_not_null(large[i]);
+	}
+}
+
+static void large_free(void)
+{
+	for (size_t i = 0; i < LARGE_COUNT; i++)
+		heap_free_slow(&heap, &caller, large[i], "free");
+}
+
+ARENA_TEST(what_is_freed_for_good_is_given_back_at_once)
+{
+	void *wall;
+	large_allocate();
+	wall = heap_allocate_slow(&heap, &caller, LARGE_BYTES, ALIGN_BYTES, false);
+	large_free();
+	cr_assert(first->core->dirty_bytes < LARGE_COUNT * LARGE_BYTES / 4,
+		  "%zu bytes are dirty", first->core->dirty_bytes);
+	heap_free_slow(&heap, &caller, wall, "free");
+}
+
+/* Interrupted for a second now and then, it would purge once more each time. */
+ARENA_TEST(a_steady_program_soon_keeps_its_pages)
+{
+	size_t calls = 0;
+	for (size_t i = 0; i < CYCLES; i++) {
+		size_t before = kernel_faults.counted;
+		large_allocate();
+		large_free();
+		calls = kernel_faults.counted - before;
+	}
+	cr_assert_leq(calls, 2, "%zu system calls in a cycle", calls);
+	cr_assert(first->core->dirty_bytes > LARGE_COUNT * LARGE_BYTES / 2);
+}

@@ -149,6 +149,19 @@ THREAD_HEAP_TEST(classes_waste_little_and_rise)
 	cr_assert_eq(class_bytes(SMALL_CLASSES - 1), SMALL_BYTES_MAX);
 }
 
+/* On both sides of the objects; multiples of the size as well as not. */
+static void expect_nothing_far_away(const struct slab *slab)
+{
+	uintptr_t bytes = class_bytes(slab->own.class);
+	for (unsigned shift = SLAB_SHIFT; bytes << shift >> 47 == 0; shift++) {
+		for (int delta = -1; delta <= 1; delta++) {
+			uintptr_t far = (bytes << shift) + (uintptr_t)delta;
+			cr_assert(!slab_has_object(slab, (void *)(slab->first + far)));
+			cr_assert(!slab_has_object(slab, (void *)(slab->first - far)));
+		}
+	}
+}
+
 /* One product says of any address whether an object begins there. */
 THREAD_HEAP_TEST(objects_begin_where_they_were_carved)
 {
@@ -156,7 +169,7 @@ THREAD_HEAP_TEST(objects_begin_where_they_were_carved)
 		size_t bytes = class_bytes(class);
 		struct slab slab = {
 			.own.class = (uint8_t)class,
-			.magic = slab_magic(bytes),
+			.magic = size_classes[class].magic,
 		};
 		uint32_t capacity = size_classes[class].capacity;
 		char *base = (char *)((uintptr_t)5 << 30);
@@ -164,23 +177,15 @@ THREAD_HEAP_TEST(objects_begin_where_they_were_carved)
 		for (uint32_t count = 0; count <= capacity; count += 5) {
 			slab_set_carved_count(&slab, count);
 			cr_assert_eq(slab_carved_count(&slab), count);
-			for (uint32_t offset = 0; offset < SLAB_BYTES; offset++)
-				cr_assert_eq(slab_has_object(&slab, base + offset),
-					     offset % bytes == 0 && offset / bytes < capacity &&
-						     offset / bytes >= capacity - count,
-					     "offset %u of %u objects of %zu", offset, count, bytes);
-			/* Far away, on both sides: multiples of the size as well as not. */
-			for (unsigned shift = 14; shift < 47; shift++) {
-				for (int delta = -1; delta <= 1; delta++) {
-					uintptr_t far = ((uintptr_t)bytes << shift) + (uintptr_t)delta;
-					if (far >> 47 != 0)
-						continue;
-					cr_assert(!slab_has_object(&slab,
-								   (void *)(slab.first + far)));
-					cr_assert(!slab_has_object(&slab,
-								   (void *)(slab.first - far)));
-				}
+			cr_assert_eq(slab_is_carved(&slab), count == capacity);
+			for (uint32_t offset = 0; offset < SLAB_BYTES; offset++) {
+				uint32_t i = offset / (uint32_t)bytes;
+				bool is_object = offset % bytes == 0 && i < capacity &&
+						 i >= capacity - count;
+				cr_assert_eq(slab_has_object(&slab, base + offset), is_object,
+					     "offset %u of %u of %zu", offset, count, bytes);
 			}
+			expect_nothing_far_away(&slab);
 		}
 	}
 }
@@ -441,6 +446,75 @@ static size_t kept_bytes(const struct heap_caller *caller)
 	return bytes;
 }
 
+/* A slab is a medium block of the strategy, with a tag before its lowest object. */
+THREAD_HEAP_TEST(an_object_at_the_start_of_a_slab_is_no_block)
+{
+	/* Blocks as large as a slab have an entry in the cache. */
+	void *p = allocate(&other, SLAB_USABLE_BYTES, ALIGN_BYTES);
+	release(&other, p);
+	cr_assert_eq(allocate(&other, SLAB_USABLE_BYTES, ALIGN_BYTES), p);
+	allocate_many(&one);
+	for (size_t i = 0; i < MANY; i++) {
+		if ((uintptr_t)objects[i] == slab_base(slab_of(objects[i])))
+			release(&other, objects[i]);
+		else
+			release(&one, objects[i]);
+	}
+	release(&other, p);
+	thread_heap_flush(&other);
+	thread_heap_flush(&one);
+	cr_assert(slabs_in_use() <= 1, "%zu slabs are kept", slabs_in_use());
+}
+
+THREAD_HEAP_TEST(a_size_that_fits_needs_no_other_block)
+{
+	char *p = allocate(&one, 100, ALIGN_BYTES);
+	cr_assert(thread_heap_fits(&one, p, 112));
+	cr_assert(thread_heap_fits(&one, p, 97));
+	cr_assert(!thread_heap_fits(&one, p, 113) && !thread_heap_fits(&one, p, 96));
+	cr_assert(!thread_heap_fits(&one, p + 16, 100), "an interior pointer");
+	cr_assert(!thread_heap_fits(&other, p, 100), "another thread's slab");
+	release(&one, p);
+	cr_assert(!thread_heap_fits(&one, p, 100), "a free object");
+	p = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+	release(&one, p);
+	cr_assert(!thread_heap_fits(&one, p, MEDIUM_BYTES), "a block in the cache");
+	p = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+	size_t usable_bytes = heap_usable_bytes(&heap, p);
+	cr_assert(thread_heap_fits(&one, p, usable_bytes));
+	cr_assert(thread_heap_fits(&other, p, usable_bytes * 7 / 8 + 1) ||
+		  thread_heap_fits(&one, p, usable_bytes * 7 / 8 + 1));
+	cr_assert(!thread_heap_fits(&one, p, usable_bytes + 1));
+	cr_assert(!thread_heap_fits(&one, p, usable_bytes * 3 / 4));
+	cr_assert(!thread_heap_fits(&one, p + 16, MEDIUM_BYTES), "an interior pointer");
+	release(&one, p);
+}
+
+THREAD_HEAP_TEST(what_grows_by_little_gets_room_and_what_is_large_a_mapping)
+{
+	size_t moves = 0;
+	char *p = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+	for (size_t bytes = MEDIUM_BYTES; bytes < 2 * MEDIUM_BYTES; bytes += 16) {
+		/* So that it cannot grow where it is. */
+		void *wall = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+		if (!thread_heap_fits(&one, p, bytes)) {
+			p = heap_resize(&heap, &one, p, bytes);
+			moves++;
+		}
+		cr_assert(heap_usable_bytes(&heap, p) >= bytes);
+		release(&one, wall);
+	}
+	cr_assert(moves < 15, "it was resized %zu times", moves);
+	heap_set_thresholds(&heap, (size_t)1 << 30, SIZE_MAX);
+	p = heap_resize(&heap, &one, p, (size_t)1 << 20);
+	void *wall = allocate(&one, (size_t)1 << 20, ALIGN_BYTES);
+	cr_assert_eq(atomic_load(&heap.owners.mapping_count), 0);
+	p = heap_resize(&heap, &one, p, (size_t)4 << 20);
+	cr_assert_eq(atomic_load(&heap.owners.mapping_count), 1);
+	release(&one, wall);
+	release(&one, p);
+}
+
 THREAD_HEAP_TEST(what_comes_back_in_batches_gets_room)
 {
 	size_t kept_at_first = 0;
@@ -454,7 +528,7 @@ THREAD_HEAP_TEST(what_comes_back_in_batches_gets_room)
 		if (round == 0)
 			kept_at_first = kept_bytes(&one);
 	}
-	/* Nearly all: where a remainder is too small to be split off, a block is of the next size. */
+	/* Nearly all: with a remainder too small to be split off a block is of the next size. */
 	size_t batch_bytes = BATCH * cache_step(MEDIUM_BYTES) * CACHE_STEP_BYTES;
 	cr_assert(kept_at_first < batch_bytes / 4, "%zu are kept at first", kept_at_first);
 	cr_assert(kept_bytes(&one) > batch_bytes * 9 / 10, "only %zu are kept", kept_bytes(&one));
