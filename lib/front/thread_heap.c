@@ -268,6 +268,11 @@ static void chain_publish(struct thread_heap *own, struct slab *slab, struct obj
 			  struct object *tail, uint32_t count)
 {
 	struct front *front = &own->heap->front;
+	if (slab_is_owned_by(slab, own)) {
+		/* It was another's when they were collected. */
+		slab_take_home(own, slab, head, tail, count);
+		return;
+	}
 	uint64_t remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
 	uint64_t with;
 	do {
@@ -371,6 +376,9 @@ bool thread_heap_free(struct heap_caller *caller, struct heap *heap, struct slab
 		return true;
 	}
 	object_free(own, slab, object);
+	/* A thread may only free, and come this way only. */
+	if (unlikely(atomic_load_explicit(&own->dirty, memory_order_relaxed) != 0))
+		dirty_drain(own);
 	caller_leave(caller, own);
 	return true;
 }

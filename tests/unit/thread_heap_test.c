@@ -281,6 +281,35 @@ THREAD_HEAP_TEST(a_sleeping_owner_keeps_nothing_that_others_freed)
 	cr_assert(slabs_in_use() <= SLABS_KEPT, "%zu slabs are kept", slabs_in_use());
 }
 
+/* Frees that begin in another's slab and end in one's own: what is collected meanwhile comes home. */
+THREAD_HEAP_TEST(a_thread_that_only_frees_keeps_nothing)
+{
+	enum { BELT = 60 };
+	for (size_t i = 0; i < MANY; i++) {
+		objects[i] = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
+		if (i >= BELT)
+			release(&other, objects[i - BELT]);
+	}
+	cr_assert(slabs_in_use() <= SLABS_KEPT, "%zu slabs are kept", slabs_in_use());
+	for (size_t i = MANY - BELT; i < MANY; i++)
+		release(&other, objects[i]);
+}
+
+THREAD_HEAP_TEST(what_others_free_in_a_slab_of_one_who_only_frees_comes_home)
+{
+	struct heap_caller third = {NULL, thread_heap_begin(&heap)};
+	allocate_many(&one);
+	/* Two threads free the objects of each slab; the one that owns it then allocates nothing. */
+	for (size_t i = 0; i < MANY; i++)
+		release(i % 2 == 0 ? &other : &third, objects[i]);
+	thread_heap_flush(&third);
+	allocate_many(&one);
+	for (size_t i = 0; i < MANY; i++)
+		release(&other, objects[i]);
+	thread_heap_end(&third);
+	cr_assert(slabs_in_use() <= 2 * SLABS_KEPT, "%zu slabs are kept", slabs_in_use());
+}
+
 THREAD_HEAP_TEST(what_others_free_in_an_owned_slab_comes_home)
 {
 	void *p = allocate(&one, OBJECT_BYTES, ALIGN_BYTES);
