@@ -30,14 +30,17 @@ void API(free_aligned_sized)(void *block, size_t alignment, size_t bytes);
  */
 ALLOT_INLINE void *try_direct(size_t bytes)
 {
-	if (likely(bytes < thread_caller.small->open.small_bytes_end))
+	const struct gate *gate = &thread_caller.small->open;
+	if (likely(bytes < gate->small_bytes_end))
 		return thread_heap_allocate(&thread_caller, bytes);
-	if (bytes <= SMALL_BYTES_MAX && caller_heap(&thread_caller) != &thread_heap_none)
+	/* Where there is a front end, the gate is closed to who must take the long way. */
+	if (process.heap.front.is_on && gate->small_bytes_end == 0)
 		return NULL;
 	void *p = heap_try_allocate(thread_caller.arena, bytes);
-	if (likely(p != NULL) && likely(thread_caller.small->open.medium_bytes_span != 0)) {
+	if (likely(p != NULL) && process.heap.front.is_on) {
 		block_cache_clear(p);
-		thread_heap_missed(&thread_caller, bytes);
+		if (gate_has_medium(gate, bytes))
+			thread_heap_missed(&thread_caller, bytes);
 	}
 	return p;
 }
@@ -66,7 +69,7 @@ static ALLOT_OUTLINE void free_direct(void *block)
 			return;
 		}
 		result = thread_heap_cache(&thread_caller, block);
-	} else if (thread_caller.small != &thread_heap_none) {
+	} else if (process.heap.front.is_on) {
 		result = CACHE_UNSURE;
 	}
 	if (likely(result == CACHE_TOOK) ||

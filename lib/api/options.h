@@ -24,7 +24,7 @@ struct options {
 	bool has_front;
 	enum option_source source;
 	size_t mmap_threshold_bytes; /* 0: dynamic */
-	size_t trim_threshold_bytes; /* 0: follows it */
+	size_t trim_threshold_bytes; /* 0: the built-in one */
 	size_t arenas;
 	bool check;
 	enum option_error on_error;

@@ -110,9 +110,9 @@ static size_t report_figures(const struct report *r, struct figure *figures)
 	const struct heap_books *books = &r->heap->books;
 	const struct allot_statistics *s = &r->s;
 	bool peaks = r->has_books;
-	/* Only the books know how much of a slab's object was asked for. */
+	/* Only the books know how much of a block was asked for, where the front end gave it. */
 	const char *of_requests = peaks || !r->heap->front.is_on ? "exact" :
-				  "estimate (objects of slabs as if all of them was requested)";
+				  "estimate (in slabs and caches as if all was requested)";
 	const struct figure all[] = {
 		{"requested", "requested_bytes", s->requested_bytes,
 		 peak_of(&books->requested, s->requested_bytes), peaks, of_requests},

@@ -112,7 +112,7 @@ enum {
 	DIRTY_SHARE = 8,         /* of what is in use may be dirty */
 	INTERVAL_MS_MIN = 250,
 	INTERVAL_MS_MAX = 8000,
-	LOOKS_BETWEEN = 32,      /* calls between looks at the clock */
+	LOOK_SHARE = 64,         /* of what is in use must be dirty more before the next look */
 	PURGE_BYTES_MAX = 32 << 20, /* in one call, which somebody waits for */
 };
 
@@ -135,8 +135,7 @@ static bool purge_is_due(struct arena *arena, size_t resident_bytes)
 			size_max((size_t)purge->interval_ms * 2, INTERVAL_MS_MIN), INTERVAL_MS_MAX);
 	if (interval_ms < INTERVAL_MS_MIN)
 		interval_ms = 0;
-	if (interval_ms > 0 && (purge->looks++ % LOOKS_BETWEEN != 0 ||
-				os_clock_ms() - purge->time_ms < interval_ms))
+	if (interval_ms > 0 && os_clock_ms() - purge->time_ms < interval_ms)
 		return false;
 	purge->interval_ms = interval_ms;
 	return true;
@@ -149,8 +148,13 @@ ALLOT_COLD void arena_purge(struct arena *arena, size_t limit_bytes, size_t keep
 	size_t used_bytes = size_minus(arena->source.mapped_bytes, core->idle_bytes);
 	size_t resident_bytes = used_bytes + dirty_bytes;
 	arena->dirty_limit_bytes = size_max(limit_bytes, used_bytes / DIRTY_SHARE);
-	if (dirty_bytes <= arena->dirty_limit_bytes || !purge_is_due(arena, resident_bytes))
+	if (dirty_bytes <= arena->dirty_limit_bytes)
 		return;
+	if (!purge_is_due(arena, resident_bytes)) {
+		/* Not with every call from here on. */
+		arena->dirty_limit_bytes = dirty_bytes + used_bytes / LOOK_SHARE;
+		return;
+	}
 	arena->strategy->trim(arena->state, keep_bytes, PURGE_BYTES_MAX);
 	arena->purge = (struct purge_history){
 		.resident_bytes = used_bytes + core->dirty_bytes,

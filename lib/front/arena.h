@@ -37,7 +37,6 @@ struct purge_history {
 	size_t mapped_bytes_peak; /* as far as the heap had grown then */
 	uint32_t time_ms;
 	uint32_t interval_ms;     /* how long it had waited */
-	uint32_t looks;           /* since the clock was looked at */
 };
 
 struct arena {

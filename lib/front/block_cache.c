@@ -61,19 +61,19 @@ bool block_cache_refused(struct block_cache *cache, struct heap *heap, uint32_t 
 		entry_clear(cache, i, heap);
 	entry->step = (uint16_t)step;
 	size_t capacity = CACHE_ROOM_BYTES / (step * (size_t)CACHE_STEP_BYTES);
-	entry_resize(cache, entry, size_min(capacity, CACHE_ROOM_BLOCKS));
+	entry_resize(cache, entry, size_max(size_min(capacity, CACHE_ROOM_BLOCKS), 1));
 	return entry->room > 0;
 }
 
 /*
  * Nobody has put in or taken out a block since last time, or as many of both: what is in there is
- * given back. (That it was as many of both is a mistake that costs little.)
+ * given back, and the room with it. (As many of both is a mistake that costs little.)
  */
 static void entries_age(struct block_cache *cache, struct heap *heap)
 {
 	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
 		struct cache_entry *entry = &cache->entries[i];
-		if (cache->heads[i] != NULL && entry->room_when_aged == (uint8_t)entry->room)
+		if (entry->step != 0 && entry->room_when_aged == (uint8_t)entry->room)
 			entry_clear(cache, i, heap);
 		else
 			entry->room_when_aged = (uint8_t)entry->room;
@@ -85,7 +85,7 @@ void block_cache_missed(struct block_cache *cache, struct heap *heap, uint32_t s
 	struct cache_entry *entry = &cache->entries[cache_index(step)];
 	if (entry->step == step && entry->has_refused) {
 		entry->has_refused = false;
-		entry_resize(cache, entry, (size_t)entry->capacity * 2);
+		entry_resize(cache, entry, (size_t)entry->capacity * 2 + 1);
 	}
 	if (++cache->age == CACHE_AGE_MAX) {
 		cache->age = 0;

@@ -25,7 +25,7 @@ struct heap;
 
 enum {
 	CACHE_STEP_BYTES = 16,
-	CACHE_BLOCK_BYTES_MAX = 32 << 10,
+	CACHE_BLOCK_BYTES_MAX = (32 << 10) + CACHE_STEP_BYTES, /* 32 KiB and a tag */
 	CACHE_BUDGET_BYTES = 1 << 20, /* room of all entries together */
 	/* Of an entry at first. A thread may only free, and never take. */
 	CACHE_ROOM_BYTES = 32 << 10,

@@ -449,6 +449,9 @@ static void *allocate_small(struct heap *heap, struct heap_caller *caller, size_
 	size_t wanted = small_bytes_aligned(bytes, align);
 	if (caller->small == &thread_heap_none || wanted > SMALL_BYTES_MAX)
 		return NULL;
+	/* The books have a byte for it. */
+	if (heap->front.keeps_slacks && class_bytes(class_for(wanted)) - bytes > UINT8_MAX)
+		return NULL;
 	void *p = thread_heap_allocate(caller, wanted);
 	if (p != NULL)
 		slab_set_slack(&heap->front, p, class_bytes(class_for(wanted)) - bytes);
@@ -662,7 +665,8 @@ static enum resize_result resize_in_arena(struct heap *heap, struct region *regi
 		return result;
 	}
 	/* Where the lock cannot be had the block moves; what is none is refused without a word. */
-	bool is_live = arena->strategy->describe(arena->state, region, p, out_old);
+	bool is_live = arena->strategy->describe(arena->state, region, p, out_old) &&
+		       !is_cached(heap, out_old);
 	return is_live ? RESIZE_MUST_MOVE : RESIZE_FAULT;
 }
 
@@ -680,12 +684,13 @@ static void *resize_mapping(struct heap *heap, void *p, size_t bytes)
 
 /*
  * What has grown so large is likely to grow on: as a mapping it can do so without being copied, or
- * resident twice. Not where it is the algorithm that is looked at.
+ * resident twice. Not where it is the algorithm that is looked at, or the threshold was set.
  */
 static bool resize_needs_mapping(const struct heap *heap, size_t old_bytes, size_t bytes)
 {
 	enum { GROWN_MAPPING_BYTES_MIN = 2 << 20 };
-	return bytes > old_bytes && bytes >= GROWN_MAPPING_BYTES_MIN && heap->front.is_on;
+	return bytes > old_bytes && bytes >= GROWN_MAPPING_BYTES_MIN && heap->front.is_on &&
+	       !atomic_load_explicit(&heap->is_threshold_fixed, memory_order_relaxed);
 }
 
 static void *resize_by_copy(struct heap *heap, struct heap_caller *caller, void *p,
@@ -758,6 +763,7 @@ void *heap_resize(struct heap *heap, struct heap_caller *caller, void *p, size_t
 	const struct slab *slab = front_slab(&heap->front, p);
 	struct region *region = owners_region(&heap->owners, (uintptr_t)p);
 	void *resized = p;
+	size_t room_bytes;
 	look_begin(heap);
 	if (heap->config.watch & WATCH_BOOKS)
 		books_count(&heap->books.resizes);
@@ -773,9 +779,9 @@ void *heap_resize(struct heap *heap, struct heap_caller *caller, void *p, size_t
 		watch_resized(heap, &old, resized);
 		break;
 	case RESIZE_MUST_MOVE:
-		resized = resize_by_copy(heap, caller, p, old.usable_bytes,
-					 resize_room(heap, old.usable_bytes, bytes));
-		if (resized == NULL)
+		room_bytes = resize_room(heap, old.usable_bytes, bytes);
+		resized = resize_by_copy(heap, caller, p, old.usable_bytes, room_bytes);
+		if (resized == NULL && room_bytes > bytes)
 			resized = resize_by_copy(heap, caller, p, old.usable_bytes, bytes);
 		/*
 		 * Shrinking never fails: a block that cannot move stays as large as it is. Only
@@ -818,15 +824,24 @@ struct visit {
 	void *context;
 };
 
-/* A slab: as one free block what has never been carved, then its objects, live and free. */
+/* What is no object of a slab, as a free block. */
+static bool visit_rest(const struct visit *v, uintptr_t begin, uintptr_t end)
+{
+	struct block_info rest = {
+		.payload = begin,
+		.state = BLOCK_FREE,
+		.block_bytes = end - begin,
+	};
+	return begin == end || v->visit(&rest, false, v->context);
+}
+
+/* A slab: what has never been carved, its objects, live and free, and what is left behind them. */
 static bool visit_slab(const struct visit *v, const struct slab *slab)
 {
 	size_t bytes = class_bytes(slab->own.class);
 	size_t carved = slab_carved_count(slab) * bytes;
 	uintptr_t end = slab->first + bytes;
-	struct block_info rest = {.payload = slab_base(slab), .state = BLOCK_FREE,
-				  .block_bytes = SLAB_USABLE_BYTES - carved};
-	if (rest.block_bytes > 0 && !v->visit(&rest, false, v->context))
+	if (!visit_rest(v, slab_base(slab), end - carved))
 		return false;
 	for (uintptr_t at = end - carved; at < end; at += bytes) {
 		struct block_info info;
@@ -836,7 +851,7 @@ static bool visit_slab(const struct visit *v, const struct slab *slab)
 		if (!v->visit(&info, false, v->context))
 			return false;
 	}
-	return true;
+	return visit_rest(v, end, slab_base(slab) + SLAB_USABLE_BYTES);
 }
 
 static bool visit_block(const struct block_info *block, void *context)

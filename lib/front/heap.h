@@ -13,6 +13,8 @@
  *   - if none may be waited for (signal handler, fork), a mapping, whatever the size;
  *   - if the system gives no pages, whatever any arena has left, then a mapping, then NULL.
  *
+ * What realloc makes larger than 2 MiB becomes a mapping, with a front end and a dynamic threshold.
+ *
  * The threshold between strategy and mappings is dynamic unless set: when a mapping is freed, it
  * rises to that mapping's size, so that what comes and goes often stays in the heap (the rule of
  * glibc's malloc since 2.5).

@@ -104,13 +104,13 @@ ALLOT_INLINE uintptr_t free_mark(const struct slab *entry, const void *p)
 
 static inline enum slab_state slab_state(const struct slab *slab)
 {
-	return (enum slab_state)__atomic_load_n(&slab->own.state, __ATOMIC_RELAXED);
+	return (enum slab_state)__atomic_load_n(&slab->own.state, __ATOMIC_ACQUIRE);
 }
 
-/* Whoever looks an address up reads it without a lock. */
+/* Whoever looks an address up reads it without a lock, and then what was set before. */
 static inline void slab_set_state(struct slab *slab, enum slab_state state)
 {
-	__atomic_store_n(&slab->own.state, (uint8_t)state, __ATOMIC_RELAXED);
+	__atomic_store_n(&slab->own.state, (uint8_t)state, __ATOMIC_RELEASE);
 }
 
 /*
@@ -145,7 +145,7 @@ static inline uintptr_t slab_base(const struct slab *slab)
  *
  *     n * magic = q * excess + r * magic    modulo 2^64
  *
- * For n below 2^47 that wraps nowhere; with r = 0 it rises with q in steps of the excess, else it
+ * For n below 2^48 that wraps nowhere; with r = 0 it rises with q in steps of the excess, else it
  * is at least magic, which is larger than any product of an object there can be; and for negative
  * n it is larger still. So one multiplication and one comparison with carved objects * excess tell
  * whether an object begins at an address: a multiple of the size away, carved, and in this slab at

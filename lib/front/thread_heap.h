@@ -115,11 +115,26 @@ ALLOT_INLINE bool caller_is_inside(const struct heap_caller *caller)
  * Around whatever a handler must not see half done. Entering is a store of one byte, that leaving
  * covers with a whole pointer, because what is loaded next is forwarded from one store only.
  */
-ALLOT_INLINE void caller_enter(struct heap_caller *caller)
+ALLOT_INLINE void caller_set_gate(struct heap_caller *caller, uintptr_t gate)
 {
 	enum { LOWEST_BYTE = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : sizeof(void *) - 1 };
-	((unsigned char *)&caller->small)[LOWEST_BYTE] = GATE_CLOSED;
+	((unsigned char *)&caller->small)[LOWEST_BYTE] = (unsigned char)gate;
+}
+
+ALLOT_INLINE void caller_enter(struct heap_caller *caller)
+{
+	caller_set_gate(caller, GATE_CLOSED);
 	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/*
+ * Leave with nothing done, by who does not know whether `own` is a thread heap, or whether the
+ * caller was inside already: a handler may have given the caller another one.
+ */
+ALLOT_INLINE void caller_retreat(struct heap_caller *caller, const struct thread_heap *own)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	caller_set_gate(caller, (uintptr_t)own);
 }
 
 ALLOT_INLINE void caller_leave(struct heap_caller *caller, struct thread_heap *own)
@@ -193,29 +208,27 @@ ALLOT_INLINE void *thread_heap_try_allocate(struct heap_caller *caller, size_t b
 
 /*
  * Put a medium block into the cache, if it is one with a tag in the region where they were lately,
- * and there is room. What is in a slab has no tag before it, as what is inside any block has not;
- * but a slab has, and at its address there may be an object: what has such an address goes the
- * long way.
+ * and there is room; the caller is inside, and no more after that. What is in a slab has no tag:
+ * before it lies what other threads write, or the tag of the slab.
  */
 ALLOT_INLINE bool thread_heap_put_cached(struct heap_caller *caller, struct thread_heap *own,
-					 uintptr_t mark, void *p)
+					 const struct slab *entry, uintptr_t mark, void *p)
 {
-	uint64_t tag;
-	if (unlikely((uintptr_t)p % SLAB_BYTES == 0) ||
-	    unlikely(!block_has_used_tag(own->open.home_key, own->open.home, p, &tag)))
+	uint64_t tag = 0;
+	if (unlikely(slab_state(entry) != SLAB_NONE) ||
+	    unlikely(!block_has_used_tag(own->open.home_key, own->open.home, p, &tag)) ||
+	    unlikely(!gate_has_medium(&own->open, tag_size(tag) - TAG_BYTES)) ||
+	    unlikely(((struct cached_block *)p)->mark == mark)) {
+		caller_retreat(caller, own);
 		return false;
-	size_t block_bytes = tag_size(tag);
-	if (unlikely(!gate_has_medium(&own->open, block_bytes - TAG_BYTES)) ||
-	    unlikely(((struct cached_block *)p)->mark == mark))
-		return false;
+	}
 	/* Blocks of this size are not deferred. */
 	static_assert((int)DEFERRED_BLOCK_BYTES_MAX <= (int)SMALL_BYTES_MAX,
 		      "a block of this size that is in use is live");
 	static_assert((int)CACHE_TAG_BYTES == (int)TAG_BYTES &&
 			      (int)CACHE_STEP_BYTES == (int)ALIGN_BYTES,
 		      "the step of a block's own size is its size");
-	caller_enter(caller);
-	bool is_in = block_cache_put(&own->cache, p, (uint32_t)(block_bytes / ALIGN_BYTES), mark);
+	bool is_in = block_cache_put(&own->cache, p, (uint32_t)(tag_size(tag) / ALIGN_BYTES), mark);
 	caller_leave(caller, own);
 	return is_in;
 }
@@ -237,7 +250,7 @@ ALLOT_INLINE bool thread_heap_fits(const struct heap_caller *caller, const void 
 		       slab_has_own_object(slab, p) && object->mark != mark;
 	}
 	uint64_t tag;
-	if ((uintptr_t)p % SLAB_BYTES == 0 ||
+	if (slab_state(slab) != SLAB_NONE ||
 	    !block_has_used_tag(own->open.home_key, own->open.home, p, &tag))
 		return false;
 	size_t usable_bytes = tag_size(tag) - TAG_BYTES;
@@ -252,11 +265,14 @@ ALLOT_INLINE bool thread_heap_try_free(struct heap_caller *caller, void *p)
 	struct slab *slab = slab_entry(own->open.slabs, own->open.slab_mask, p);
 	struct object *object = p;
 	uintptr_t mark = free_mark(slab, p);
-	if (unlikely(!slab_is_owned_by(slab, own)))
-		return thread_heap_put_cached(caller, own, mark, p);
-	if (unlikely(!slab_has_own_object(slab, p)) || unlikely(object->mark == mark))
-		return false;
+	/* Before the question whose slab it is: a handler could change the answer. */
 	caller_enter(caller);
+	if (unlikely(!slab_is_owned_by(slab, own)))
+		return thread_heap_put_cached(caller, own, slab, mark, p);
+	if (unlikely(!slab_has_own_object(slab, p)) || unlikely(object->mark == mark)) {
+		caller_retreat(caller, own);
+		return false;
+	}
 	struct bin *bin = slab->bin;
 	object->mark = mark;
 	object->next = bin->head;

@@ -85,9 +85,26 @@ void *os_reserve_readable(size_t bytes)
 	return (void *)map_anywhere(bytes, PROT_READ, RESERVE_FLAGS);
 }
 
+/*
+ * Who reads or writes there meanwhile waits for the kernel to be done. Before Linux 6.12 what was
+ * there may be gone when it refuses, and somebody else could be placed there: hence `or_else`.
+ */
+static bool commit(uintptr_t base, size_t bytes, int or_else)
+{
+	if (map_over(base, bytes, PROT_READ | PROT_WRITE, COMMIT_FLAGS))
+		return true;
+	map_over(base, bytes, or_else, RESERVE_FLAGS);
+	return false;
+}
+
 bool os_commit(uintptr_t base, size_t bytes)
 {
-	return map_over(base, bytes, PROT_READ | PROT_WRITE, COMMIT_FLAGS);
+	return commit(base, bytes, PROT_NONE);
+}
+
+bool os_commit_readable(uintptr_t base, size_t bytes)
+{
+	return commit(base, bytes, PROT_READ);
 }
 
 bool os_decommit(uintptr_t base, size_t bytes)

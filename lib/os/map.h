@@ -36,6 +36,8 @@ void *os_reserve_aligned(size_t bytes, size_t align);
  * any other (mm/mmap.c, accountable_mapping()), and backs it with its one page of zeros.
  */
 void *os_reserve_readable(size_t bytes);
+/* Commit part of such space, while others may read it. False: it is as it was. */
+bool os_commit_readable(uintptr_t base, size_t bytes);
 
 /* Make a reserved range usable; it reads as zero. False when the system refuses. */
 bool os_commit(uintptr_t base, size_t bytes);

@@ -20,7 +20,10 @@ ALLOT_INLINE bool thread_is_alone(void)
 /* Let another thread run. */
 void os_yield(void);
 
-/* A clock that no one sets, in steps of a few milliseconds; it wraps in 49 days. No system call. */
+/*
+ * A clock that nobody sets, in steps of a few milliseconds; it wraps in 49 days. No system call but
+ * where the kernel offers none of its code (a vDSO) for it.
+ */
 uint32_t os_clock_ms(void);
 
 #endif

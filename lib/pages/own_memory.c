@@ -38,7 +38,8 @@ bool own_table_commit(struct own_table *table, size_t offset, size_t bytes)
 	size_t page_bytes = os_page_bytes();
 	size_t begin = align_down(offset, page_bytes);
 	size_t end = align_up(offset + bytes, page_bytes);
-	return os_commit((uintptr_t)table->base + begin, size_min(end, table->bytes_max) - begin);
+	return os_commit_readable((uintptr_t)table->base + begin,
+				  size_min(end, table->bytes_max) - begin);
 }
 
 bool own_table_grow(struct own_table *table, size_t bytes)

@@ -28,8 +28,9 @@ bool own_table_init(struct own_table *table, size_t bytes_max);
 /* The same, but that it reads as zeros where it is not there yet, which is not charged either. */
 bool own_table_init_readable(struct own_table *table, size_t bytes_max);
 /*
- * Have `bytes` from `offset` on, zeroed; both are rounded to pages outwards, and what comes to lie
- * on these must not be there yet. Not for tables that grow. False: it is as it was.
+ * Have `bytes` of a readable table from `offset` on, zeroed; both are rounded to pages outwards,
+ * and what comes to lie on these must not be there yet. Not for tables that grow. False: it is as
+ * it was.
  */
 bool own_table_commit(struct own_table *table, size_t offset, size_t bytes);
 /* Have `bytes` of it at least, zeroed where they are new. False: it is as it was. */

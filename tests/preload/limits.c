@@ -238,6 +238,71 @@ static void threads_in_little_address_space(void)
 
 /* ---- mappings ------------------------------------------------------------------------------- */
 
+/* ---- more threads than there are thread heaps ----------------------------------------------- */
+
+enum {
+	CROWD = 1100, /* with so little address space there are 1,024 thread heaps */
+	CROWD_STACK_BYTES = 64 << 10,
+	CROWD_OBJECTS = 16 << 10,
+	CROWD_BYTES = 32,
+};
+
+static pthread_barrier_t crowd_barrier;
+static unsigned char *_Atomic crowd_objects[CROWD_OBJECTS];
+
+/* Each frees some of what the first thread made, all while all of them have a heap or none. */
+static void *crowd_life(void *argument)
+{
+	size_t i = (size_t)argument;
+	void *own = malloc(CROWD_BYTES);
+	pthread_barrier_wait(&crowd_barrier);
+	for (size_t n = CROWD_OBJECTS - 1 - i; n < CROWD_OBJECTS; n -= CROWD) {
+		free(crowd_objects[n]);
+		crowd_objects[n] = NULL;
+		void *medium = malloc(12000);
+		CLAIM(medium != NULL, "12000 bytes were refused");
+		if (medium != NULL)
+			memset(medium, 0xA5, 12000);
+		free(medium);
+		if (n % 3 == 0)
+			break;
+	}
+	pthread_barrier_wait(&crowd_barrier);
+	free(own);
+	return NULL;
+}
+
+static void more_threads_than_thread_heaps(void)
+{
+	static pthread_t threads[CROWD];
+	pthread_attr_t attributes;
+	size_t started = 0;
+	for (size_t n = 0; n < CROWD_OBJECTS; n++) {
+		crowd_objects[n] = malloc(CROWD_BYTES);
+		memset(crowd_objects[n], (int)(n % 251), CROWD_BYTES);
+	}
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, CROWD_STACK_BYTES);
+	pthread_barrier_init(&crowd_barrier, NULL, CROWD + 1);
+	for (; started < CROWD; started++) {
+		void *number = (void *)started;
+		if (pthread_create(&threads[started], &attributes, crowd_life, number) != 0)
+			break;
+	}
+	if (!CLAIM(started == CROWD, "only %zu threads", started))
+		_exit(claims_end());
+	pthread_barrier_wait(&crowd_barrier);
+	pthread_barrier_wait(&crowd_barrier);
+	for (size_t i = 0; i < CROWD; i++)
+		pthread_join(threads[i], NULL);
+	for (size_t n = 0; n < CROWD_OBJECTS; n++) {
+		const unsigned char *object = crowd_objects[n];
+		for (size_t i = 0; object != NULL && i < CROWD_BYTES; i++)
+			CLAIM(object[i] == n % 251, "object %zu was overwritten", n);
+		free(crowd_objects[n]);
+	}
+}
+
 static void no_mappings_left(void)
 {
 	char text[32] = {0};
@@ -460,6 +525,10 @@ int main(int count, char **words)
 		start_under(RLIMIT_AS, 64 * MEBIBYTE, "threads_again");
 	else if (strcmp(name, "threads_again") == 0)
 		threads_in_little_address_space();
+	else if (strcmp(name, "crowd") == 0)
+		start_under(RLIMIT_AS, 300 * MEBIBYTE, "crowd_again");
+	else if (strcmp(name, "crowd_again") == 0)
+		more_threads_than_thread_heaps();
 	else if (strcmp(name, "data") == 0)
 		start_under(RLIMIT_DATA, 32 * MEBIBYTE, "data_again");
 	else if (strcmp(name, "data_again") == 0)

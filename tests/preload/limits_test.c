@@ -19,6 +19,7 @@ ParameterizedTest(size_t *heap, brk, program_and_heap_share_the_break, .timeout 
 
 EVERY_HEAP(limits, heap_lives_in_64_mib_of_addresses, "limits", "address_space")
 EVERY_HEAP(limits, threads_live_in_64_mib_of_addresses, "limits", "threads")
+EVERY_HEAP(limits, threads_live_where_there_are_too_few_thread_heaps, "limits", "crowd")
 EVERY_HEAP(limits, heap_lives_in_32_mib_of_data, "limits", "data")
 EVERY_HEAP(limits, heap_lives_when_no_mapping_is_left, "limits", "mappings")
 EVERY_HEAP(limits, heap_lives_with_little_lockable_memory, "limits", "little_locked")

@@ -281,7 +281,7 @@ THREAD_HEAP_TEST(a_sleeping_owner_keeps_nothing_that_others_freed)
 	cr_assert(slabs_in_use() <= SLABS_KEPT, "%zu slabs are kept", slabs_in_use());
 }
 
-/* Frees that begin in another's slab and end in one's own: what is collected meanwhile comes home. */
+/* Frees begin in another's slab and end in one's own: what was collected comes home. */
 THREAD_HEAP_TEST(a_thread_that_only_frees_keeps_nothing)
 {
 	enum { BELT = 60 };
@@ -299,7 +299,7 @@ THREAD_HEAP_TEST(what_others_free_in_a_slab_of_one_who_only_frees_comes_home)
 {
 	struct heap_caller third = {NULL, thread_heap_begin(&heap)};
 	allocate_many(&one);
-	/* Two threads free the objects of each slab; the one that owns it then allocates nothing. */
+	/* Two threads free objects of each slab; who owns it then allocates nothing. */
 	for (size_t i = 0; i < MANY; i++)
 		release(i % 2 == 0 ? &other : &third, objects[i]);
 	thread_heap_flush(&third);
@@ -534,7 +534,8 @@ THREAD_HEAP_TEST(what_grows_by_little_gets_room_and_what_is_large_a_mapping)
 		release(&one, wall);
 	}
 	cr_assert(moves < 15, "it was resized %zu times", moves);
-	heap_set_thresholds(&heap, (size_t)1 << 30, SIZE_MAX);
+	/* From here on the threshold is 8 MiB. */
+	release(&one, allocate(&one, (size_t)8 << 20, ALIGN_BYTES));
 	p = heap_resize(&heap, &one, p, (size_t)1 << 20);
 	void *wall = allocate(&one, (size_t)1 << 20, ALIGN_BYTES);
 	cr_assert_eq(atomic_load(&heap.owners.mapping_count), 0);
@@ -561,6 +562,17 @@ THREAD_HEAP_TEST(what_comes_back_in_batches_gets_room)
 	size_t batch_bytes = BATCH * cache_step(MEDIUM_BYTES) * CACHE_STEP_BYTES;
 	cr_assert(kept_at_first < batch_bytes / 4, "%zu are kept at first", kept_at_first);
 	cr_assert(kept_bytes(&one) > batch_bytes * 9 / 10, "only %zu are kept", kept_bytes(&one));
+}
+
+THREAD_HEAP_TEST(every_medium_size_is_kept)
+{
+	for (size_t bytes = SMALL_BYTES_MAX + 1; bytes <= 32 << 10; bytes += bytes / 16) {
+		release(&one, allocate(&one, bytes, ALIGN_BYTES));
+		cr_assert(kept_bytes(&one) > 0, "%zu bytes", bytes);
+		thread_heap_flush(&one);
+	}
+	release(&one, allocate(&one, 32 << 10, ALIGN_BYTES));
+	cr_assert(kept_bytes(&one) > 0);
 }
 
 THREAD_HEAP_TEST(sizes_that_are_missed_no_more_are_given_back)
@@ -621,6 +633,22 @@ THREAD_HEAP_TEST(a_handler_that_finds_it_busy_is_served_elsewhere)
 	caller_leave(&one, own);
 	thread_heap_flush(&one);
 	cr_assert_null(own->pending);
+}
+
+/* A handler may come at any instruction; these two were between the fast path's first loads. */
+THREAD_HEAP_TEST(who_retreats_stays_where_he_was)
+{
+	struct thread_heap *own = one.small;
+	caller_enter(&one);
+	cr_assert(caller_is_inside(&one));
+	cr_assert(!thread_heap_try_free(&one, objects), "nobody's");
+	cr_assert(caller_is_inside(&one), "the gate was opened by who did not close it");
+	caller_leave(&one, own);
+	cr_assert(!thread_heap_try_free(&one, objects), "nobody's");
+	cr_assert_eq(one.small, own);
+	struct heap_caller nobody = {NULL, &thread_heap_none};
+	cr_assert(!thread_heap_try_free(&nobody, objects));
+	cr_assert_eq(nobody.small, &thread_heap_none);
 }
 
 THREAD_HEAP_TEST(when_no_slab_can_be_had_the_strategy_serves)
