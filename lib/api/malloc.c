@@ -25,6 +25,16 @@ void API(free_sized)(void *block, size_t bytes);
 void API(free_aligned_sized)(void *block, size_t alignment, size_t bytes);
 
 /*
+ * Is the gate closed though there is a front end? Who has no arena knows nothing of the heap yet,
+ * not even whether there is one.
+ */
+ALLOT_INLINE bool must_take_long_way(const struct gate *gate)
+{
+	return gate->small_bytes_end == 0 &&
+	       (thread_caller.arena == NULL || process.heap.front.is_on);
+}
+
+/*
  * What the fast path has not: an object of a slab that has to be made ready, or a block of the
  * strategy if that can be had at once. NULL: the long way.
  */
@@ -33,8 +43,7 @@ ALLOT_INLINE void *try_direct(size_t bytes)
 	const struct gate *gate = &thread_caller.small->open;
 	if (likely(bytes < gate->small_bytes_end))
 		return thread_heap_allocate(&thread_caller, bytes);
-	/* Where there is a front end, the gate is closed to who must take the long way. */
-	if (process.heap.front.is_on && gate->small_bytes_end == 0)
+	if (must_take_long_way(gate))
 		return NULL;
 	void *p = heap_try_allocate(thread_caller.arena, bytes);
 	if (likely(p != NULL) && process.heap.front.is_on) {
@@ -62,14 +71,15 @@ static ALLOT_OUTLINE void *allocate_direct_zeroed(size_t bytes)
 static ALLOT_OUTLINE void free_direct(void *block)
 {
 	enum cache_result result = CACHE_REFUSED;
-	if (likely(thread_caller.small->open.small_bytes_end != 0)) {
+	const struct gate *gate = &thread_caller.small->open;
+	if (likely(gate->small_bytes_end != 0)) {
 		struct slab *slab = front_slab(&process.heap.front, block);
 		if (slab != NULL) {
 			thread_heap_free(&thread_caller, &process.heap, slab, block, "free");
 			return;
 		}
 		result = thread_heap_cache(&thread_caller, block);
-	} else if (process.heap.front.is_on) {
+	} else if (must_take_long_way(gate)) {
 		result = CACHE_UNSURE;
 	}
 	if (likely(result == CACHE_TOOK) ||

@@ -127,20 +127,24 @@ ALLOT_INLINE void caller_enter(struct heap_caller *caller)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-/*
- * Leave with nothing done, by who does not know whether `own` is a thread heap, or whether the
- * caller was inside already: a handler may have given the caller another one.
- */
-ALLOT_INLINE void caller_retreat(struct heap_caller *caller, const struct thread_heap *own)
-{
-	atomic_signal_fence(memory_order_seq_cst);
-	caller_set_gate(caller, (uintptr_t)own);
-}
-
 ALLOT_INLINE void caller_leave(struct heap_caller *caller, struct thread_heap *own)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	caller->small = own;
+}
+
+/*
+ * Leave with nothing done, by who does not know whether `own` is a thread heap, or whether the
+ * caller was inside already. Where it is none, a handler may have given the caller one meanwhile.
+ */
+ALLOT_INLINE void caller_retreat(struct heap_caller *caller, struct thread_heap *own)
+{
+	if (likely(own->open.small_bytes_end != 0)) {
+		caller_leave(caller, own);
+		return;
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	caller_set_gate(caller, (uintptr_t)own);
 }
 
 /* ---- the long ways ---- */

@@ -7,6 +7,7 @@
  * It does not watch mremap(), which is therefore made of what it does watch.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
