@@ -29,15 +29,24 @@ static bool is_to_fail(long number)
 	return fails;
 }
 
-/* What a successful call did to the address space: memory over memory changes nothing. */
-static void account(long number, long b, long c, long d)
+static bool is_mapped(long address)
+{
+	unsigned char is_resident;
+	return mincore((void *)address, 1, &is_resident) == 0;
+}
+
+/*
+ * What a successful call did to the address space: memory over memory changes nothing. `is_over`
+ * says that what was moved came to lie over something.
+ */
+static void account(long number, long b, long c, long d, bool is_over)
 {
 	if (number == SYS_mmap && !(d & MAP_FIXED))
 		kernel_faults.mapped_bytes += (size_t)b;
 	else if (number == SYS_munmap)
 		kernel_faults.mapped_bytes -= (size_t)b;
 	else if (number == SYS_mremap && (d & MREMAP_FIXED))
-		kernel_faults.mapped_bytes -= (size_t)b;
+		kernel_faults.mapped_bytes -= is_over ? (size_t)b : 0;
 	else if (number == SYS_mremap)
 		kernel_faults.mapped_bytes += (size_t)(c - b);
 }
@@ -50,11 +59,12 @@ long kernel_call(long number, long a, long b, long c, long d, long e, long f)
 		return -kernel_faults.error;
 	}
 	int saved_errno = errno;
+	bool is_over = number == SYS_mremap && (d & MREMAP_FIXED) && is_mapped(e);
 	long result = syscall(number, a, b, c, d, e, f);
 	if (result == -1)
 		result = -errno;
 	else
-		account(number, b, c, d);
+		account(number, b, c, d, is_over);
 	errno = saved_errno;
 	return result;
 }
