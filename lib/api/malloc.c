@@ -72,6 +72,8 @@ static ALLOT_OUTLINE void free_direct(void *block)
 {
 	enum cache_result result = CACHE_REFUSED;
 	const struct gate *gate = &thread_caller.small->open;
+	if (block == NULL)
+		return;
 	if (likely(gate->small_bytes_end != 0)) {
 		struct slab *slab = front_slab(&process.heap.front, block);
 		if (slab != NULL) {

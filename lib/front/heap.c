@@ -616,7 +616,6 @@ ALLOT_OUTLINE void heap_free_slow(struct heap *heap, struct heap_caller *caller,
  */
 static size_t resize_room(const struct heap *heap, size_t usable_bytes, size_t bytes)
 {
-	enum { ROOM_SHARE = 8 };
 	bool is_by_little = bytes > usable_bytes &&
 			    bytes - usable_bytes < usable_bytes / ROOM_SHARE;
 	if (!is_by_little || !heap->front.is_on || heap->config.watch != 0)

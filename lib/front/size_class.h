@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/bits.h"
+#include "base/compiler.h"
 
 enum {
 	SMALL_BYTES_MAX = 1024,
@@ -32,6 +33,12 @@ struct size_class {
 };
 
 extern const struct size_class size_classes[SMALL_CLASSES];
+
+/* A request in steps, rounded up. */
+ALLOT_INLINE size_t small_step(size_t bytes)
+{
+	return (bytes + SMALL_STEP_BYTES - 1) / SMALL_STEP_BYTES;
+}
 
 /* The size of the objects of a class. */
 static inline size_t class_bytes(unsigned class)

@@ -10,9 +10,9 @@
  * a shift, a mask and one load.
  *
  * Objects. A free object has the next free one in its first word and a mark in its second, bound to
- * the object's address. An allocated one has not, whatever it holds: the mark
- * is taken off, and a copy of another's means nothing here. So a second free of an object that is
- * still free is one comparison, and a walk tells live from free without a lock.
+ * the object's address. An allocated one has not, whatever it holds: the mark is taken off, and a
+ * copy of another's means nothing here. So a second free of an object that is still free is one
+ * comparison, and a walk tells live from free without a lock.
  * Objects come into being page by page ("carved") as they are needed, from the last page down: that
  * one is touched anyway, for the next block's tag.
  *
@@ -67,7 +67,7 @@ struct bin {
 };
 
 enum slab_state {
-	SLAB_NONE,      /* no slab: the entry is all zero */
+	SLAB_NONE,      /* no slab */
 	SLAB_SPARE,     /* no objects; waits for a class */
 	SLAB_CURRENT,   /* its class allocates from it: frees go to the class's bin */
 	SLAB_RESTING,   /* few objects free, or none */

@@ -8,14 +8,17 @@
 
 enum {
 	SPARES_MAX = 16,
-	CARVE_BYTES = 4096, /* objects are carved to the end of a page */
+	CARVE_BYTES = 4096, /* objects are carved down to the start of a page */
 	ENDLESS = INT16_MAX,
 };
 
 static_assert(sizeof(struct thread_heap) <= THREAD_HEAP_STRIDE, "a thread heap fits its place");
 
-/* What every address finds where there are no slabs; no thread heap has this mark. */
-static const struct slab slab_none = {.owner = 1};
+/*
+ * What every address finds through a closed gate: a slab of somebody's who does not exist, so that
+ * it is neither an object of ours nor a medium block.
+ */
+static const struct slab slab_none = {.owner = 1, .own.state = SLAB_SPARE};
 
 #define GATE_CLOSED_INITIALIZER {.slabs = (struct slab *)&slab_none, .home = &region_none}
 
@@ -334,10 +337,8 @@ static void outbox_put(struct thread_heap *own, struct slab *slab, struct object
 static void object_free(struct thread_heap *own, struct slab *slab, struct object *object)
 {
 	uint64_t remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
-	if (likely(remote == REMOTE_DETACHED) &&
-	    likely(slab_claim_full(own, slab)))
-		slab_take_home(own, slab, object, object, 1);
-	else if (slab_is_owned_by(slab, own))
+	if ((likely(remote == REMOTE_DETACHED) && likely(slab_claim_full(own, slab))) ||
+	    slab_is_owned_by(slab, own))
 		slab_take_home(own, slab, object, object, 1);
 	else if (remote & REMOTE_DETACHED)
 		chain_publish(own, slab, object, object, 1);

@@ -27,7 +27,11 @@
 #include "front/front.h"
 #include "strategy/block.h"
 
-enum { OUTBOXES = 8, OUTBOX_OBJECTS_MAX = 32 };
+enum {
+	OUTBOXES = 8,
+	OUTBOX_OBJECTS_MAX = 32,
+	ROOM_SHARE = 8, /* of a block may be room to grow, or to have shrunk */
+};
 
 /* Objects of one slab of another thread, freed and not handed over yet. */
 struct outbox {
@@ -198,8 +202,8 @@ ALLOT_INLINE void *thread_heap_try_allocate(struct heap_caller *caller, size_t b
 	struct thread_heap *own = caller->small;
 	if (unlikely(bytes >= own->open.small_bytes_end))
 		return thread_heap_take_cached(caller, own, bytes);
-	size_t step = (bytes + SMALL_STEP_BYTES - 1) / SMALL_STEP_BYTES;
-	struct bin *bin = (struct bin *)((char *)own->bins + own->bin_offsets[step]);
+	size_t offset = own->bin_offsets[small_step(bytes)];
+	struct bin *bin = (struct bin *)((char *)own->bins + offset);
 	caller_enter(caller);
 	struct object *object = bin->head;
 	if (likely(object != NULL)) {
@@ -247,19 +251,18 @@ ALLOT_INLINE bool thread_heap_fits(const struct heap_caller *caller, const void 
 	const struct slab *slab = slab_entry(own->open.slabs, own->open.slab_mask, p);
 	const struct object *object = p;
 	uintptr_t mark = free_mark(slab, p);
-	if (slab_is_owned_by(slab, own)) {
-		size_t step = (bytes + SMALL_STEP_BYTES - 1) / SMALL_STEP_BYTES;
+	if (slab_is_owned_by(slab, own))
 		return bytes < own->open.small_bytes_end &&
-		       own->bin_offsets[step] == slab->own.class * sizeof(struct bin) &&
+		       own->bin_offsets[small_step(bytes)] ==
+			       slab->own.class * sizeof(struct bin) &&
 		       slab_has_own_object(slab, p) && object->mark != mark;
-	}
 	uint64_t tag;
 	if (slab_state(slab) != SLAB_NONE ||
 	    !block_has_used_tag(own->open.home_key, own->open.home, p, &tag))
 		return false;
 	size_t usable_bytes = tag_size(tag) - TAG_BYTES;
 	return gate_has_medium(&own->open, usable_bytes) && object->mark != mark &&
-	       bytes <= usable_bytes && usable_bytes - bytes <= usable_bytes / 8;
+	       bytes <= usable_bytes && usable_bytes - bytes <= usable_bytes / ROOM_SHARE;
 }
 
 /* Free an object of one of the thread's own slabs, or a medium block. False: take the long way. */
