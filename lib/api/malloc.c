@@ -174,10 +174,14 @@ static void *allocate_aligned(size_t alignment, size_t bytes)
 		errno = ENOMEM;
 		return NULL;
 	}
-	void *p = NULL;
+	void *p;
 	size_t wanted = small_bytes_aligned(bytes, alignment);
-	if (wanted <= SMALL_BYTES_MAX)
+	if (wanted <= SMALL_BYTES_MAX) {
 		p = thread_heap_try_allocate(&thread_caller, wanted);
+	} else {
+		bytes = thread_heap_fill_align(&thread_caller, bytes, alignment);
+		p = thread_heap_take_aligned(&thread_caller, bytes, alignment);
+	}
 	return likely(p != NULL) ? p : process_allocate(bytes, alignment, false);
 }
 

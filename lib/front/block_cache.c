@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose entries are, their room, and giving blocks back. See block_cache.h.
+ * The room of bins, aligned blocks, and giving blocks back. See block_cache.h.
  */
 #include "front/block_cache.h"
 
 #include "front/heap.h"
 
-static void entry_empty(struct block_cache *cache, size_t i, struct heap *heap)
+/* Set the capacity of a bin, as far as the budget goes. */
+static void bin_resize(struct block_cache *cache, struct cache_bin *bin, size_t capacity)
 {
-	struct cached_block *block = cache->heads[i];
-	cache->heads[i] = NULL;
-	cache->entries[i].room = cache->entries[i].capacity;
+	size_t block_bytes = cache_bin_bytes((size_t)(bin - cache->bins));
+	size_t others_bytes = cache->capacity_bytes - (size_t)bin->capacity * block_bytes;
+	size_t most = size_minus(CACHE_BUDGET_BYTES, others_bytes) / block_bytes;
+	size_t used = (size_t)(bin->capacity - bin->room);
+	capacity = size_max(size_min(size_min(capacity, most), INT16_MAX), used);
+	cache->capacity_bytes = others_bytes + capacity * block_bytes;
+	bin->capacity = (int16_t)capacity;
+	bin->room = (int16_t)(capacity - used);
+}
+
+/* Without blocks, and without room, from here on. */
+static void bin_clear(struct block_cache *cache, struct cache_bin *bin, struct heap *heap)
+{
+	struct cached_block *block = bin->head;
+	cache->capacity_bytes -=
+		(size_t)bin->capacity * cache_bin_bytes((size_t)(bin - cache->bins));
+	*bin = (struct cache_bin){0};
 	while (block != NULL) {
 		struct cached_block *next = block->next;
 		block->mark = 0;
@@ -19,76 +34,70 @@ static void entry_empty(struct block_cache *cache, size_t i, struct heap *heap)
 	}
 }
 
-/* Set the capacity of an entry, as far as the budget goes. */
-static void entry_resize(struct block_cache *cache, struct cache_entry *entry, size_t capacity)
-{
-	size_t block_bytes = entry->step * (size_t)CACHE_STEP_BYTES;
-	size_t others_bytes = cache->capacity_bytes - (size_t)entry->capacity * block_bytes;
-	size_t most = size_minus(CACHE_BUDGET_BYTES, others_bytes) / block_bytes;
-	size_t used = (size_t)(entry->capacity - entry->room);
-	capacity = size_max(size_min(size_min(capacity, most), INT16_MAX), used);
-	cache->capacity_bytes = others_bytes + capacity * block_bytes;
-	entry->capacity = (int16_t)capacity;
-	entry->room = (int16_t)(capacity - used);
-}
-
-/* It is nobody's entry from here on. */
-static void entry_clear(struct block_cache *cache, size_t i, struct heap *heap)
-{
-	struct cache_entry *entry = &cache->entries[i];
-	entry_empty(cache, i, heap);
-	cache->capacity_bytes -= (size_t)entry->capacity * entry->step * CACHE_STEP_BYTES;
-	*entry = (struct cache_entry){0};
-}
-
 void block_cache_flush(struct block_cache *cache, struct heap *heap)
 {
-	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
-		if (cache->entries[i].step != 0)
-			entry_clear(cache, i, heap);
-	}
+	for (size_t i = 0; i < CACHE_BINS; i++)
+		bin_clear(cache, &cache->bins[i], heap);
 }
 
-bool block_cache_refused(struct block_cache *cache, struct heap *heap, uint32_t step)
+void *block_cache_take_aligned(struct block_cache *cache, size_t bytes, size_t align)
 {
-	size_t i = cache_index(step);
-	struct cache_entry *entry = &cache->entries[i];
-	if (entry->step == step) {
-		entry->has_refused = true;
+	struct cache_bin *own = &cache->bins[cache_bin_of(bytes)];
+	for (struct cache_bin *bin = own; bin <= own + 1; bin++) {
+		struct cached_block **link = &bin->head;
+		for (int looks = 0; *link != NULL && looks < CACHE_LOOKS_MAX; looks++) {
+			struct cached_block *block = *link;
+			if ((uintptr_t)block % align == 0 && block->usable_bytes >= bytes) {
+				*link = block->next;
+				bin->room++;
+				block->mark = 0;
+				return block;
+			}
+			link = &block->next;
+		}
+	}
+	return NULL;
+}
+
+bool block_cache_refused(struct block_cache *cache, size_t usable_bytes)
+{
+	struct cache_bin *bin = &cache->bins[cache_bin_of(usable_bytes)];
+	if (bin->capacity != 0) {
+		bin->has_refused = true;
+		bin->was_wanted = true;
 		return false;
 	}
-	if (entry->step != 0)
-		entry_clear(cache, i, heap);
-	entry->step = (uint16_t)step;
-	size_t capacity = CACHE_ROOM_BYTES / (step * (size_t)CACHE_STEP_BYTES);
-	entry_resize(cache, entry, size_max(size_min(capacity, CACHE_ROOM_BLOCKS), 1));
-	return entry->room > 0;
+	bin_resize(cache, bin,
+		   size_max(size_min(CACHE_ROOM_BYTES / usable_bytes, CACHE_ROOM_BLOCKS), 1));
+	return bin->room > 0;
 }
 
 /*
- * Nobody has put in or taken out a block since last time, or as many of both: what is in there is
- * given back, and the room with it. (As many of both is a mistake that costs little.)
+ * Nobody has put in or taken out a block since last time: what is in there is given back, and the
+ * room with it. (So it is where just as many went in and out. That costs little: of blocks that
+ * are asked for at random, some are missed.)
  */
-static void entries_age(struct block_cache *cache, struct heap *heap)
+static void bins_age(struct block_cache *cache, struct heap *heap)
 {
-	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
-		struct cache_entry *entry = &cache->entries[i];
-		if (entry->step != 0 && entry->room_when_aged == (uint8_t)entry->room)
-			entry_clear(cache, i, heap);
-		else
-			entry->room_when_aged = (uint8_t)entry->room;
+	for (struct cache_bin *bin = cache->bins; bin < cache->bins + CACHE_BINS; bin++) {
+		if (bin->capacity != 0 && !bin->was_wanted &&
+		    bin->room_when_aged == (uint8_t)bin->room)
+			bin_clear(cache, bin, heap);
+		bin->was_wanted = false;
+		bin->room_when_aged = (uint8_t)bin->room;
 	}
 }
 
-void block_cache_missed(struct block_cache *cache, struct heap *heap, uint32_t step)
+void block_cache_missed(struct block_cache *cache, struct heap *heap, size_t bytes)
 {
-	struct cache_entry *entry = &cache->entries[cache_index(step)];
-	if (entry->step == step && entry->has_refused) {
-		entry->has_refused = false;
-		entry_resize(cache, entry, (size_t)entry->capacity * 2 + 1);
+	struct cache_bin *bin = &cache->bins[cache_bin_of(bytes)];
+	bin->was_wanted = true;
+	if (bin->has_refused) {
+		bin->has_refused = false;
+		bin_resize(cache, bin, (size_t)bin->capacity * 2 + 1);
 	}
 	if (++cache->age == CACHE_AGE_MAX) {
 		cache->age = 0;
-		entries_age(cache, heap);
+		bins_age(cache, heap);
 	}
 }

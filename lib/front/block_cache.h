@@ -1,85 +1,94 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Block cache: medium blocks a thread has freed, kept whole for its next requests of the size.
+ * Block cache: medium blocks a thread has freed, kept whole for its next requests.
  *
  * Between 1 KiB and 32 KiB a block is the strategy's, behind a lock, and merged when it is freed,
  * only to be split again by the next request. A thread keeps a few of them: to the strategy they
  * are live, to everybody else they are free, which the mark in their second word says (slab.h).
  *
- * The cache is a table by size, without chains: sizes that meet in an entry put each other out. An
- * entry has room for so many blocks. It gets more when blocks were turned away and then missed, as
+ * Each doubling of sizes has 16 bins; a block lies in the one its size falls into, and says how
+ * large it is. A request takes the first block of its own bin if that is large enough, else the
+ * first of the next bin, all of which are: so it finds a block of its own size at once if it is
+ * always the same that is asked for, one an eighth larger at most if sizes are drawn at random, and
+ * a block never is larger than when the strategy made it.
+ *
+ * A bin has room for so many blocks. It gets more when blocks were turned away and then missed, as
  * long as all room together is within the budget, and loses it when for a while nothing came or
  * went.
  */
 #ifndef FRONT_BLOCK_CACHE_H
 #define FRONT_BLOCK_CACHE_H
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/bits.h"
 #include "base/compiler.h"
 
 struct heap;
 
 enum {
-	CACHE_STEP_BYTES = 16,
-	CACHE_BLOCK_BYTES_MAX = (32 << 10) + CACHE_STEP_BYTES, /* 32 KiB and a tag */
-	CACHE_BUDGET_BYTES = 1 << 20, /* room of all entries together */
-	/* Of an entry at first. A thread may only free, and never take. */
+	CACHE_BYTES_MIN_SHIFT = 10,
+	CACHE_BYTES_END_SHIFT = 15,
+	/* Usable bytes of what is cached: of blocks for requests of 1 KiB to 32 KiB. */
+	CACHE_BYTES_MIN = 1 << CACHE_BYTES_MIN_SHIFT,
+	CACHE_BYTES_END = (1 << CACHE_BYTES_END_SHIFT) + 32,
+	CACHE_BINS_SHIFT = 4, /* in a doubling */
+	CACHE_BINS = ((CACHE_BYTES_END_SHIFT - CACHE_BYTES_MIN_SHIFT) << CACHE_BINS_SHIFT) + 1,
+	CACHE_BUDGET_BYTES = 1 << 20, /* room of all bins together */
+	/* Of a bin at first. A thread may only free, and never take. */
 	CACHE_ROOM_BYTES = 32 << 10,
 	CACHE_ROOM_BLOCKS = 4,
-	CACHE_ENTRIES = 64,
-	CACHE_AGE_MAX = 256,          /* misses after which idle entries are emptied */
+	CACHE_LOOKS_MAX = 4, /* at blocks of a bin, for one that is aligned */
+	CACHE_AGE_MAX = 256, /* misses after which idle bins are emptied */
 };
 
 /* A block in the cache; the first two words are as those of a free object of a slab. */
 struct cached_block {
 	struct cached_block *next;
 	uintptr_t mark;
+	size_t usable_bytes;
 };
 
-/* What is known of an entry; its blocks serve requests of `step` steps, and each fits them all. */
-struct cache_entry {
-	uint16_t step;     /* 0: nobody's entry */
+struct cache_bin {
+	struct cached_block *head;
 	int16_t room;      /* for so many blocks more */
-	int16_t capacity;  /* blocks and room */
+	int16_t capacity;  /* blocks and room; 0: not in use */
 	uint8_t room_when_aged;
 	bool has_refused;  /* a block was turned away; its size was not missed since */
+	bool was_wanted;   /* a block was turned away or missed since bins were aged */
 };
 
 struct block_cache {
-	/* By entry. Apart, so that an entry's number is all that is needed to find either. */
-	struct cached_block *heads[CACHE_ENTRIES];
-	struct cache_entry entries[CACHE_ENTRIES];
-	size_t capacity_bytes; /* of all entries */
-	uint32_t age;          /* misses since idle entries were looked for */
+	/* And one that is always empty, so that every bin has a next one. */
+	struct cache_bin bins[CACHE_BINS + 1];
+	size_t capacity_bytes; /* of all bins */
+	uint32_t age;          /* misses since idle bins were looked for */
 };
 
 /*
- * Steps of a request: sizes of blocks with a tag, so that such a block serves just the requests of
- * its own step.
+ * The bin of `bytes`, from CACHE_BYTES_MIN to below CACHE_BYTES_END. A float's upper bits are the
+ * doubling and the leading bits within it, and to ask for them takes fewer instructions than to
+ * count and shift; so small a number is exact.
  */
-enum { CACHE_TAG_BYTES = 8 };
-
-ALLOT_INLINE uint32_t cache_step(size_t bytes)
+ALLOT_INLINE size_t cache_bin_of(size_t bytes)
 {
-	return (uint32_t)((bytes + CACHE_TAG_BYTES + CACHE_STEP_BYTES - 1) / CACHE_STEP_BYTES);
+	enum { FLOAT_FRACTION_BITS = 23, FLOAT_BIAS = 127 };
+	float number = (float)(int32_t)bytes;
+	uint32_t bits;
+	memcpy(&bits, &number, sizeof(bits));
+	return (size_t)(bits >> (FLOAT_FRACTION_BITS - CACHE_BINS_SHIFT)) -
+	       ((FLOAT_BIAS + CACHE_BYTES_MIN_SHIFT) << CACHE_BINS_SHIFT);
 }
 
-/* The largest request of a step. */
-static inline size_t cache_step_bytes(uint32_t step)
+/* The smallest block of a bin. */
+static inline size_t cache_bin_bytes(size_t bin)
 {
-	return step * (size_t)CACHE_STEP_BYTES - CACHE_TAG_BYTES;
-}
-
-/* By a multiplicative hash: powers of two and their multiples must not all meet. */
-ALLOT_INLINE size_t cache_index(uint32_t step)
-{
-	enum { GOLDEN = 0x9E3779B1, INDEX_SHIFT = 32 - 6 };
-	static_assert(CACHE_ENTRIES == 1 << 6, "as many as the shift leaves");
-	return step * (uint32_t)GOLDEN >> INDEX_SHIFT;
+	size_t leading = ((size_t)1 << CACHE_BINS_SHIFT) + (bin & ((1 << CACHE_BINS_SHIFT) - 1));
+	size_t doubling = bin >> CACHE_BINS_SHIFT;
+	return leading << (doubling + CACHE_BYTES_MIN_SHIFT - CACHE_BINS_SHIFT);
 }
 
 /*
@@ -91,44 +100,51 @@ static inline void block_cache_clear(void *p)
 	((struct cached_block *)p)->mark = 0;
 }
 
-/* A block of at least `bytes` for a request that is no larger than the largest, or NULL. */
-ALLOT_INLINE void *block_cache_take(struct block_cache *cache, size_t bytes)
+/* The first block of a bin that is not empty. */
+ALLOT_INLINE void *cache_bin_pop(struct cache_bin *bin)
 {
-	uint32_t step = cache_step(bytes);
-	size_t i = cache_index(step);
-	struct cached_block *block = cache->heads[i];
-	if (unlikely(block == NULL) || unlikely(cache->entries[i].step != (uint16_t)step))
-		return NULL;
-	cache->heads[i] = block->next;
-	cache->entries[i].room++;
+	struct cached_block *block = bin->head;
+	bin->head = block->next;
+	bin->room++;
 	block->mark = 0;
 	return block;
 }
 
-/* Put in a live block that serves the requests of `step`. False: there is no room. */
-ALLOT_INLINE bool block_cache_put(struct block_cache *cache, void *p, uint32_t step,
+/* A block of at least `bytes`, which is within what is cached, or NULL. */
+ALLOT_INLINE void *block_cache_take(struct block_cache *cache, size_t bytes)
+{
+	struct cache_bin *bin = &cache->bins[cache_bin_of(bytes)];
+	if (likely(bin->head != NULL) && likely(bin->head->usable_bytes >= bytes))
+		return cache_bin_pop(bin);
+	return bin[1].head != NULL ? cache_bin_pop(bin + 1) : NULL;
+}
+
+/* As block_cache_take(), at a multiple of `align`. */
+void *block_cache_take_aligned(struct block_cache *cache, size_t bytes, size_t align);
+
+/* Put in a live block. False: there is no room. */
+ALLOT_INLINE bool block_cache_put(struct block_cache *cache, void *p, size_t usable_bytes,
 				  uintptr_t mark)
 {
 	struct cached_block *block = p;
-	size_t i = cache_index(step);
-	if (unlikely(cache->entries[i].step != (uint16_t)step))
-		return false;
-	if (unlikely(--cache->entries[i].room < 0)) {
-		cache->entries[i].room = 0;
+	struct cache_bin *bin = &cache->bins[cache_bin_of(usable_bytes)];
+	if (unlikely(--bin->room < 0)) {
+		bin->room = 0;
 		return false;
 	}
-	block->next = cache->heads[i];
+	block->next = bin->head;
 	block->mark = mark;
-	cache->heads[i] = block;
+	block->usable_bytes = usable_bytes;
+	bin->head = block;
 	return true;
 }
 
 /*
- * A block of that step found no room, a request of it no block: change whose entry it is, and how
- * much room it has. Returns whether there is room now.
+ * A block of that size found no room, a request no block: change how much room its bin has. Returns
+ * whether there is room now.
  */
-bool block_cache_refused(struct block_cache *cache, struct heap *heap, uint32_t step);
-void block_cache_missed(struct block_cache *cache, struct heap *heap, uint32_t step);
+bool block_cache_refused(struct block_cache *cache, size_t usable_bytes);
+void block_cache_missed(struct block_cache *cache, struct heap *heap, size_t bytes);
 
 /* Give all blocks back to the strategy. */
 void block_cache_flush(struct block_cache *cache, struct heap *heap);

@@ -167,6 +167,8 @@ void thread_heap_event(struct heap_caller *caller, struct slab *slab);
 
 /* A request found nothing in the cache. */
 void thread_heap_missed(struct heap_caller *caller, size_t bytes);
+/* A block from the cache at a multiple of `align`, or NULL. */
+void *thread_heap_take_aligned(struct heap_caller *caller, size_t bytes, size_t align);
 
 enum cache_result {
 	CACHE_TOOK,
@@ -183,6 +185,20 @@ enum cache_result thread_heap_cache(struct heap_caller *caller, void *p);
 ALLOT_INLINE bool gate_has_medium(const struct gate *gate, size_t bytes)
 {
 	return bytes - (SMALL_BYTES_MAX + 1) < gate->medium_bytes_span;
+}
+
+/*
+ * What to ask for, for `bytes` that are no small object at a multiple of `align`: what is smaller
+ * than that gets all of it but the next block's tag, so that such blocks lie side by side, and any
+ * of them serves any of these requests. Not beyond a page, which they would touch anyway.
+ */
+ALLOT_INLINE size_t thread_heap_fill_align(const struct heap_caller *caller, size_t bytes,
+					   size_t align)
+{
+	enum { ALIGN_FILLED_MAX = 4096 };
+	bool is_filled = align <= ALIGN_FILLED_MAX && bytes < align - TAG_BYTES &&
+			 gate_has_medium(&caller->small->open, align - TAG_BYTES);
+	return is_filled ? align - TAG_BYTES : bytes;
 }
 
 ALLOT_INLINE void *thread_heap_take_cached(struct heap_caller *caller, struct thread_heap *own,
@@ -233,10 +249,7 @@ ALLOT_INLINE bool thread_heap_put_cached(struct heap_caller *caller, struct thre
 	/* Blocks of this size are not deferred. */
 	static_assert((int)DEFERRED_BLOCK_BYTES_MAX <= (int)SMALL_BYTES_MAX,
 		      "a block of this size that is in use is live");
-	static_assert((int)CACHE_TAG_BYTES == (int)TAG_BYTES &&
-			      (int)CACHE_STEP_BYTES == (int)ALIGN_BYTES,
-		      "the step of a block's own size is its size");
-	bool is_in = block_cache_put(&own->cache, p, (uint32_t)(tag_size(tag) / ALIGN_BYTES), mark);
+	bool is_in = block_cache_put(&own->cache, p, tag_size(tag) - TAG_BYTES, mark);
 	caller_leave(caller, own);
 	return is_in;
 }

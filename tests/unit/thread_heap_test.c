@@ -427,7 +427,7 @@ THREAD_HEAP_TEST(a_medium_block_is_kept_for_the_next_request_of_its_size)
 {
 	void *p = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
 	release(&one, p);
-	cr_assert_null(thread_heap_try_allocate(&one, MEDIUM_BYTES + 100));
+	cr_assert_null(thread_heap_try_allocate(&one, 2 * MEDIUM_BYTES));
 	cr_assert_null(thread_heap_try_allocate(&other, MEDIUM_BYTES));
 	cr_assert_eq(thread_heap_try_allocate(&one, MEDIUM_BYTES - 1), p);
 	cr_assert_null(thread_heap_try_allocate(&one, MEDIUM_BYTES));
@@ -440,6 +440,73 @@ THREAD_HEAP_TEST(a_medium_block_is_kept_for_the_next_request_of_its_size)
 	thread_heap_flush(&other);
 	cr_assert_eq(other.small->cache.capacity_bytes, 0);
 	cr_assert_null(thread_heap_try_allocate(&other, MEDIUM_BYTES));
+}
+
+THREAD_HEAP_TEST(bins_follow_one_another_without_a_gap)
+{
+	for (size_t bytes = CACHE_BYTES_MIN; bytes < CACHE_BYTES_END; bytes++) {
+		size_t bin = cache_bin_of(bytes);
+		cr_assert_lt(bin, CACHE_BINS);
+		cr_assert(bytes >= cache_bin_bytes(bin) && bytes < cache_bin_bytes(bin + 1),
+			  "%zu bytes are in bin %zu", bytes, bin);
+		cr_assert(cache_bin_bytes(bin + 1) - cache_bin_bytes(bin) <= bytes / 16);
+	}
+}
+
+/* A block serves what is in its bin and not larger, and all of the bin below; nothing else. */
+THREAD_HEAP_TEST(a_kept_block_serves_requests_somewhat_smaller)
+{
+	size_t bin = cache_bin_of(MEDIUM_BYTES);
+	for (size_t bytes = cache_bin_bytes(bin - 2); bytes < cache_bin_bytes(bin + 2); bytes++) {
+		char *p = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+		size_t usable_bytes = heap_usable_bytes(&heap, p);
+		release(&one, p);
+		bool serves = bytes >= cache_bin_bytes(bin - 1) && bytes <= usable_bytes;
+		void *q = thread_heap_try_allocate(&one, bytes);
+		cr_assert_eq(q, serves ? p : NULL, "%zu bytes", bytes);
+		cr_assert_eq(heap_usable_bytes(&heap, p), serves ? usable_bytes : 0);
+		if (q != NULL)
+			release(&one, q);
+		thread_heap_flush(&one);
+	}
+}
+
+THREAD_HEAP_TEST(a_kept_block_serves_an_alignment_that_it_has)
+{
+	enum { PAGE_BYTES = 4096 };
+	char *pages = allocate(&one, MEDIUM_BYTES, PAGE_BYTES);
+	char *beside = allocate(&one, MEDIUM_BYTES, ALIGN_BYTES);
+	cr_assert_neq((uintptr_t)beside % PAGE_BYTES, 0);
+	cr_assert_null(thread_heap_take_aligned(&one, MEDIUM_BYTES, PAGE_BYTES));
+	release(&one, pages);
+	release(&one, beside);
+	cr_assert_null(thread_heap_take_aligned(&one, 2 * MEDIUM_BYTES, PAGE_BYTES));
+	cr_assert_eq(thread_heap_take_aligned(&one, MEDIUM_BYTES, PAGE_BYTES), pages);
+	cr_assert_null(thread_heap_take_aligned(&one, MEDIUM_BYTES, PAGE_BYTES));
+	cr_assert_eq(heap_usable_bytes(&heap, beside), 0, "it is free still");
+	cr_assert_eq(thread_heap_try_allocate(&one, MEDIUM_BYTES), beside);
+	release(&one, pages);
+	release(&one, beside);
+}
+
+THREAD_HEAP_TEST(what_is_smaller_than_its_alignment_fills_it)
+{
+	char *before = NULL;
+	for (size_t i = 0; i < BATCH; i++) {
+		size_t bytes = thread_heap_fill_align(&one, i, 4096);
+		cr_assert_eq(bytes, 4096 - TAG_BYTES);
+		objects[i] = allocate(&one, bytes, 4096);
+		if (i > 0)
+			cr_assert_leq(llabs((char *)objects[i] - before), 4096, "they lie apart");
+		before = objects[i];
+	}
+	for (size_t i = 0; i < BATCH; i++)
+		release(&one, objects[i]);
+	cr_assert_eq(thread_heap_fill_align(&one, 4096, 4096), 4096);
+	cr_assert_eq(thread_heap_fill_align(&one, 100, 8192), 100, "more than a page");
+	cr_assert_eq(thread_heap_fill_align(&one, 100, 1024), 100, "that is no medium block");
+	struct heap_caller nobody = {NULL, &thread_heap_none};
+	cr_assert_eq(thread_heap_fill_align(&nobody, 100, 4096), 100, "nobody keeps it");
 }
 
 THREAD_HEAP_TEST(a_kept_block_is_not_freed_again)
@@ -461,16 +528,18 @@ static size_t kept_bytes(const struct heap_caller *caller)
 	const struct block_cache *cache = &caller->small->cache;
 	size_t bytes = 0;
 	size_t capacity_bytes = 0;
-	for (size_t i = 0; i < CACHE_ENTRIES; i++) {
-		const struct cache_entry *entry = &cache->entries[i];
+	for (size_t i = 0; i < CACHE_BINS; i++) {
+		const struct cache_bin *bin = &cache->bins[i];
 		int count = 0;
-		for (struct cached_block *block = cache->heads[i]; block != NULL;
-		     block = block->next)
+		for (struct cached_block *block = bin->head; block != NULL; block = block->next) {
+			cr_assert_eq(cache_bin_of(block->usable_bytes), i);
 			count++;
-		cr_assert_eq(entry->room + count, entry->capacity);
-		bytes += (size_t)count * entry->step * CACHE_STEP_BYTES;
-		capacity_bytes += (size_t)entry->capacity * entry->step * CACHE_STEP_BYTES;
+		}
+		cr_assert_eq(bin->room + count, bin->capacity);
+		bytes += (size_t)count * cache_bin_bytes(i);
+		capacity_bytes += (size_t)bin->capacity * cache_bin_bytes(i);
 	}
+	cr_assert_null(cache->bins[CACHE_BINS].head);
 	cr_assert_eq(capacity_bytes, cache->capacity_bytes);
 	return bytes;
 }
@@ -557,8 +626,7 @@ THREAD_HEAP_TEST(what_comes_back_in_batches_gets_room)
 		if (round == 0)
 			kept_at_first = kept_bytes(&one);
 	}
-	/* Nearly all: with a remainder too small to be split off a block is of the next size. */
-	size_t batch_bytes = BATCH * cache_step(MEDIUM_BYTES) * CACHE_STEP_BYTES;
+	size_t batch_bytes = BATCH * cache_bin_bytes(cache_bin_of(MEDIUM_BYTES));
 	cr_assert(kept_at_first < batch_bytes / 4, "%zu are kept at first", kept_at_first);
 	cr_assert(kept_bytes(&one) > batch_bytes * 9 / 10, "only %zu are kept", kept_bytes(&one));
 }
@@ -588,7 +656,7 @@ THREAD_HEAP_TEST(sizes_that_are_missed_no_more_are_given_back)
 
 THREAD_HEAP_TEST(what_is_kept_is_bounded)
 {
-	for (size_t bytes = SMALL_BYTES_MAX + 1; bytes < CACHE_BLOCK_BYTES_MAX; bytes += 700) {
+	for (size_t bytes = SMALL_BYTES_MAX + 1; bytes <= 32 << 10; bytes += 700) {
 		for (size_t round = 0; round < 10; round++) {
 			for (size_t i = 0; i < BATCH; i++)
 				objects[i] = allocate(&one, bytes, ALIGN_BYTES);
