@@ -4,13 +4,6 @@
  */
 #include "strategy/block.h"
 
-bool region_has_block_at(const struct region *region, uintptr_t address)
-{
-	return address % ALIGN_BYTES == REGION_PAD_BYTES &&
-	       address - region->base <= region->bytes - REGION_OVERHEAD_BYTES - BLOCK_BYTES_MIN +
-						 REGION_PAD_BYTES;
-}
-
 bool core_has_block_at_slow(const struct strategy_core *core, uintptr_t address)
 {
 	for (const struct region *r = core->source->first; r != NULL; r = r->next) {

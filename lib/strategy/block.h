@@ -136,7 +136,13 @@ static inline struct block *region_end_block(const struct region *region)
 }
 
 /* Does `address` lie where a block of this heap could start? */
-bool region_has_block_at(const struct region *region, uintptr_t address);
+ALLOT_INLINE bool region_has_block_at(const struct region *region, uintptr_t address)
+{
+	return address % ALIGN_BYTES == REGION_PAD_BYTES &&
+	       address - region->base <= region->bytes - REGION_OVERHEAD_BYTES - BLOCK_BYTES_MIN +
+						 REGION_PAD_BYTES;
+}
+
 bool core_has_block_at_slow(const struct strategy_core *core, uintptr_t address);
 
 ALLOT_INLINE bool core_has_block_at(const struct strategy_core *core, uintptr_t address)

@@ -57,9 +57,10 @@ ALLOT_INLINE unsigned list_of(size_t bytes)
 	if (likely(bytes < EXACT_BYTES_MAX))
 		return (unsigned)(bytes / ALIGN_BYTES);
 	unsigned doubling = log2_floor(bytes);
-	unsigned within = (unsigned)(bytes >> (doubling - LISTS_A_DOUBLING_SHIFT)) &
-			  (LISTS_A_DOUBLING - 1);
-	return EXACT_LISTS + (doubling - EXACT_SHIFT) * LISTS_A_DOUBLING + within;
+	/* The leading bits, the first of which counts as a doubling more. */
+	unsigned leading = (unsigned)(bytes >> (doubling - LISTS_A_DOUBLING_SHIFT));
+	return leading + (doubling << LISTS_A_DOUBLING_SHIFT) + EXACT_LISTS -
+	       ((EXACT_SHIFT + 1) << LISTS_A_DOUBLING_SHIFT);
 }
 
 /* The first list from `list` on that is not empty, LISTS if none. */
