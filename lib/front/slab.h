@@ -4,7 +4,8 @@
  *
  * A slab is a block of the strategy below, at a multiple of its size; the next block's tag takes
  * the last 8 bytes, so that slabs and blocks lie side by side without a gap. What is known of a
- * slab stands in a table beside the heap, one entry for each 16 KiB of the heap's range. Every
+ * slab stands in a table beside the heap, one entry for each 16 KiB of the heap's range; the 8 bytes
+ * before the next block's tag say how the owner finds what others freed in it. Every
  * address has an entry there, by some of its bits; that it lies outside the range after all is
  * found by the same comparison that finds where in the slab it lies. So whose an address is costs
  * a shift, a mask and one load.
@@ -21,8 +22,8 @@
  *
  *   owned:     home = the owner's number; a chain of objects that others freed, and its length;
  *              QUEUED exactly when the chain is not empty: the slab is on its owner's dirty stack,
- *              or about to be pushed there by the one thread that set QUEUED. The stack's links
- *              are in the chains' last objects.
+ *              or about to be pushed there by the one thread that set QUEUED. That one also notes
+ *              which object is the chain's last, for whoever adds to the chain adds in front.
  *   detached:  DETACHED; every object is live. Whoever frees one first claims the slab by a
  *              compare-and-swap and is its owner from then on.
  *   listed:    DETACHED | LISTED; left by a thread that ended, some objects free. It is on the
@@ -50,7 +51,7 @@ enum {
 	SLAB_SHIFT = 14,
 	SLAB_BYTES = 1 << SLAB_SHIFT,
 	SLAB_ENTRY_SHIFT = 6, /* of the table */
-	/* The rest is the next block's tag. */
+	/* The rest is the note of what others freed, and the next block's tag. */
 	SLAB_USABLE_BYTES = SLAB_BYTES - 16,
 };
 
@@ -135,6 +136,22 @@ ALLOT_INLINE bool slab_is_owned_by(const struct slab *slab, const struct thread_
 static inline uintptr_t slab_base(const struct slab *slab)
 {
 	return slab->first & ~(uintptr_t)(SLAB_BYTES - 1);
+}
+
+/*
+ * The note of a slab on a dirty stack: written by the thread that set QUEUED before it pushes the
+ * slab, read by the owner before it takes the chain and with it QUEUED.
+ */
+struct slab_note {
+	uint32_t next; /* slab on the stack, by number; 0: none */
+	uint32_t tail; /* of the chain, from the slab's base */
+};
+static_assert(SLAB_USABLE_BYTES + sizeof(struct slab_note) + 8 == SLAB_BYTES,
+	      "the note lies between the objects and the next block's tag");
+
+static inline struct slab_note *slab_note(const struct slab *slab)
+{
+	return (struct slab_note *)(slab_base(slab) + SLAB_USABLE_BYTES);
 }
 
 /* ---- objects ---- */

@@ -165,22 +165,6 @@ static inline void slab_take_home(struct thread_heap *own, struct slab *slab, st
 
 /* ---- remote frees ---- */
 
-/* A chain of remote frees ends in a link of its owner's dirty stack: an odd number, no address. */
-static struct object *dirty_link(uint32_t number)
-{
-	return (struct object *)((uintptr_t)number << 1 | 1);
-}
-
-static bool dirty_link_is(const struct object *next)
-{
-	return (uintptr_t)next & 1;
-}
-
-static uint32_t dirty_link_number(const struct object *next)
-{
-	return (uint32_t)((uintptr_t)next >> 1);
-}
-
 /* Take home what others freed in our slabs. */
 static void dirty_drain(struct thread_heap *own)
 {
@@ -190,23 +174,26 @@ static void dirty_drain(struct thread_heap *own)
 		number = atomic_exchange_explicit(&own->dirty, 0, memory_order_acquire);
 	while (number != 0) {
 		struct slab *slab = slab_numbered(front, number);
+		/* Whoever frees here next, once the chain is taken, makes a new note. */
+		struct slab_note note = *slab_note(slab);
 		uint64_t remote = atomic_exchange_explicit(
 			&slab->remote, remote_of_home(own->number), memory_order_acq_rel);
-		struct object *head = remote_head(remote, slab_base(slab));
-		struct object *tail = head;
-		while (!dirty_link_is(tail->next))
-			tail = tail->next;
-		number = dirty_link_number(tail->next);
-		slab_take_home(own, slab, head, tail, remote_count(remote));
+		uintptr_t base = slab_base(slab);
+		number = note.next;
+		slab_take_home(own, slab, remote_head(remote, base),
+			       (struct object *)(base + note.tail), remote_count(remote));
 	}
 }
 
-/* `tail` ends the slab's chain: until the owner has taken it, nobody else touches its link. */
-static void dirty_push(struct thread_heap *owner, struct object *tail, uint32_t number)
+/* Others freed in a slab, up to `tail` by who calls: until the owner has taken that, nobody else. */
+static void dirty_push(struct thread_heap *owner, struct slab *slab, const struct object *tail)
 {
+	uint32_t number = slab_number(&owner->heap->front, slab);
+	struct slab_note *note = slab_note(slab);
 	uint32_t next = atomic_load_explicit(&owner->dirty, memory_order_relaxed);
+	note->tail = (uint32_t)((uintptr_t)tail - slab_base(slab));
 	do {
-		tail->next = dirty_link(next);
+		note->next = next;
 	} while (!atomic_compare_exchange_weak_explicit(&owner->dirty, &next, number,
 							memory_order_release,
 							memory_order_relaxed));
@@ -296,8 +283,7 @@ static void chain_publish(struct thread_heap *own, struct slab *slab, struct obj
 							memory_order_acq_rel,
 							memory_order_relaxed));
 	if (!(remote & REMOTE_QUEUED))
-		dirty_push(thread_heap_numbered(front, remote_home(remote)), tail,
-			   slab_number(front, slab));
+		dirty_push(thread_heap_numbered(front, remote_home(remote)), slab, tail);
 }
 
 static void outbox_flush(struct thread_heap *own, struct outbox *box)
@@ -316,19 +302,36 @@ static void outboxes_flush(struct thread_heap *own)
 		outbox_flush(own, &own->outboxes[i]);
 }
 
-/* Put an object of another thread's slab into the outbox for it. */
-static void outbox_put(struct thread_heap *own, struct slab *slab, struct object *object)
+/*
+ * Hand over what is in one of the boxes: each has its turn, so that nothing stays for ever, and
+ * meanwhile chains grow longer.
+ */
+static void outbox_flush_next(struct thread_heap *own)
 {
-	struct outbox *box = &own->outboxes[slab_base(slab) / SLAB_BYTES % OUTBOXES];
-	if (box->slab != slab) {
-		outbox_flush(own, box);
-		*box = (struct outbox){.slab = slab, .tail = object};
-		own->outbox_count++;
-	}
+	outbox_flush(own, &own->outboxes[own->outbox_turn++ % OUTBOXES]);
+}
+
+static struct outbox *outbox_for(struct thread_heap *own, const struct slab *slab)
+{
+	return &own->outboxes[slab_base(slab) / SLAB_BYTES % OUTBOXES];
+}
+
+static void outbox_put(struct thread_heap *own, struct outbox *box, struct object *object)
+{
 	object->next = box->head;
 	box->head = object;
 	if (++box->count == OUTBOX_OBJECTS_MAX)
 		outbox_flush(own, box);
+}
+
+/* The first object of another thread's slab, for which the box is from here on. */
+static void outbox_begin(struct thread_heap *own, struct outbox *box, struct slab *slab,
+			 struct object *object)
+{
+	outbox_flush(own, box);
+	*box = (struct outbox){.slab = slab, .tail = object};
+	own->outbox_count++;
+	outbox_put(own, box, object);
 }
 
 /* ---- free ---- */
@@ -336,6 +339,12 @@ static void outbox_put(struct thread_heap *own, struct slab *slab, struct object
 /* Free an object that is marked as free, in a long way. */
 static void object_free(struct thread_heap *own, struct slab *slab, struct object *object)
 {
+	struct outbox *box = outbox_for(own, slab);
+	if (likely(box->slab == slab)) {
+		/* Whoever owns it now: that is asked once for all of them. */
+		outbox_put(own, box, object);
+		return;
+	}
 	uint64_t remote = atomic_load_explicit(&slab->remote, memory_order_relaxed);
 	if ((likely(remote == REMOTE_DETACHED) && likely(slab_claim_full(own, slab))) ||
 	    slab_is_owned_by(slab, own))
@@ -343,7 +352,7 @@ static void object_free(struct thread_heap *own, struct slab *slab, struct objec
 	else if (remote & REMOTE_DETACHED)
 		chain_publish(own, slab, object, object, 1);
 	else
-		outbox_put(own, slab, object);
+		outbox_begin(own, box, slab, object);
 }
 
 static void pending_free(struct thread_heap *own, struct object *_Atomic *pending)
@@ -476,7 +485,7 @@ static ALLOT_OUTLINE void errands_run(struct thread_heap *own)
 {
 	pending_free(own, &own->pending);
 	pending_free(own, &own->heap->front.pending);
-	outboxes_flush(own);
+	outbox_flush_next(own);
 	dirty_drain(own);
 }
 
@@ -656,6 +665,8 @@ struct thread_heap *thread_heap_begin(struct heap *heap)
 static void all_flush(struct thread_heap *own)
 {
 	errands_run(own);
+	outboxes_flush(own);
+	dirty_drain(own);
 	block_cache_flush(&own->cache, own->heap);
 	spares_destroy(own);
 }

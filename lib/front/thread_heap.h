@@ -28,7 +28,7 @@
 #include "strategy/block.h"
 
 enum {
-	OUTBOXES = 8,
+	OUTBOXES = 32,
 	OUTBOX_OBJECTS_MAX = 32,
 	ROOM_SHARE = 8, /* of a block may be room to grow, or to have shrunk */
 };
@@ -65,12 +65,15 @@ struct thread_heap {
 	uint32_t current[SMALL_CLASSES];
 	uint32_t available[SMALL_CLASSES];
 	uint32_t outbox_count;              /* outboxes with objects */
+	uint32_t outbox_turn;
 	struct outbox outboxes[OUTBOXES];
-	_Atomic uint32_t dirty;             /* stack of slabs with remote frees, by others */
-	struct object *_Atomic pending;     /* freed by handlers that interrupted a long way */
 	uint32_t next_idle;                 /* number of the next one without a thread */
 	struct arena *arena;                /* where its slabs came from last */
 	struct block_cache cache;
+	/* What others write, in a line of its own. */
+	alignas(64)
+	_Atomic uint32_t dirty;             /* stack of slabs with remote frees */
+	struct object *_Atomic pending;     /* freed by handlers that interrupted a long way */
 };
 
 /* A thread heap that serves nobody: every call takes the long way. */

@@ -19,6 +19,8 @@ static const char *const faults[] = {
 	"HOME_BEFORE",     /* the home is read before the word is changed */
 	"DETACH_QUEUED",   /* a slab is detached with a chain in its word */
 	"LEAVE_UNLOCKED",  /* a slab is listed without the lock */
+	"NOTE_READ_LATE",  /* the owner reads the note after it took the chain */
+	"NOTE_WRITTEN_LATE", /* the slab is pushed before its note is written */
 };
 enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };
 

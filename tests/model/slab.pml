@@ -5,8 +5,9 @@
  *
  * A step is one access to what threads share; what only the owner touches is in the step before.
  * Checked over every interleaving: an object is freed once, only its owner touches a slab's own
- * list, a slab is on one dirty stack at most once, it is given back when all objects are free and
- * not before, and when all threads have ended it has been given back.
+ * list, a slab is on one dirty stack at most once, the note says who freed the last object of the
+ * chain that its owner takes, the slab is given back when all objects are free and not before, and
+ * when all threads have ended it has been given back.
  *
  * FAULT_... leave out a precaution each; the checks must find every one (model_test.c).
  */
@@ -25,6 +26,8 @@ typedef remote_word {
 };
 remote_word remote;
 
+byte tail = 0;                    /* who freed the last object of the chain */
+byte noted_tail = 0;
 byte owner = 0;
 byte own_free = 0;                /* objects on the slab's own list */
 bool is_on_list = false;          /* the shared list of its class */
@@ -56,14 +59,24 @@ inline drain(t)
 	if
 	:: is_dirty[t] ->
 		atomic { is_dirty[t] = false };
+#ifndef FAULT_NOTE_READ_LATE
+		note = noted_tail;
+#endif
 		atomic {
 			taken = remote.count;
+			chain_tail = tail;
 			remote.count = 0;
 #ifndef FAULT_QUEUED_STAYS
 			remote.queued = false;
 #endif
 			TOUCH(t);
-			own_free = own_free + taken;
+			own_free = own_free + taken
+		};
+#ifdef FAULT_NOTE_READ_LATE
+		note = noted_tail;
+#endif
+		atomic {
+			assert(note == chain_tail);
 			release_if_empty(t)
 		}
 	:: else
@@ -133,6 +146,10 @@ inline free_object(t)
 			if
 			:: !remote.detached ->
 				was_queued = remote.queued;
+				if
+				:: !was_queued -> tail = t
+				:: else
+				fi;
 				remote.count++;
 				remote.queued = true;
 #ifndef FAULT_HOME_BEFORE
@@ -145,7 +162,13 @@ inline free_object(t)
 		};
 		if
 		:: done && !was_queued ->
-			atomic { assert(!is_dirty[home]); is_dirty[home] = true }
+#ifndef FAULT_NOTE_WRITTEN_LATE
+			noted_tail = t;
+#endif
+			atomic { assert(!is_dirty[home]); is_dirty[home] = true };
+#ifdef FAULT_NOTE_WRITTEN_LATE
+			noted_tail = t
+#endif
 		:: else
 		fi
 	od
@@ -220,7 +243,7 @@ inline end_thread(t)
 
 active proctype allocator()
 {
-	byte taken;
+	byte taken, note, chain_tail;
 	bool left;
 	owner = ALLOCATOR;
 	remote.home = ALLOCATOR;
@@ -240,7 +263,7 @@ active proctype allocator()
 active [FREERS] proctype freer()
 {
 	byte self = _pid + 1;
-	byte taken, home;
+	byte taken, home, note, chain_tail;
 	bool done, claimed, left, was_queued;
 	/* Each frees one object, in any order; the first when it is there. */
 	given >= _pid;
