@@ -3,12 +3,12 @@
  * Slab: 16 KiB of small objects of one class, without a header.
  *
  * A slab is a block of the strategy below, at a multiple of its size; the next block's tag takes
- * the last 8 bytes, so that slabs and blocks lie side by side without a gap. What is known of a
- * slab stands in a table beside the heap, one entry for each 16 KiB of the heap's range; the 8 bytes
- * before the next block's tag say how the owner finds what others freed in it. Every
- * address has an entry there, by some of its bits; that it lies outside the range after all is
- * found by the same comparison that finds where in the slab it lies. So whose an address is costs
- * a shift, a mask and one load.
+ * the last 8 bytes, so that slabs and blocks lie side by side without a gap. The 8 bytes before
+ * that say how the owner finds what others freed in it. All else that is known of a slab stands in
+ * a table beside the heap, one entry for each 16 KiB of the heap's range. Every address has an
+ * entry there, by some of its bits; that it lies outside the range after all is found by the same
+ * comparison that finds where in the slab it lies. So whose an address is costs a shift, a mask and
+ * one load.
  *
  * Objects. A free object has the next free one in its first word and a mark in its second, bound to
  * the object's address. An allocated one has not, whatever it holds: the mark is taken off, and a

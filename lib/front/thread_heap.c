@@ -185,7 +185,7 @@ static void dirty_drain(struct thread_heap *own)
 	}
 }
 
-/* Others freed in a slab, up to `tail` by who calls: until the owner has taken that, nobody else. */
+/* The slab has a chain, which ends with `tail`. Nobody else comes here until its owner took it. */
 static void dirty_push(struct thread_heap *owner, struct slab *slab, const struct object *tail)
 {
 	uint32_t number = slab_number(&owner->heap->front, slab);

@@ -221,7 +221,7 @@ ALLOT_INLINE void *thread_heap_try_allocate(struct heap_caller *caller, size_t b
 	struct thread_heap *own = caller->small;
 	if (unlikely(bytes >= own->open.small_bytes_end))
 		return thread_heap_take_cached(caller, own, bytes);
-	size_t offset = own->bin_offsets[small_step(bytes)];
+	size_t offset = own->bin_offsets[computed_once(small_step(bytes))];
 	struct bin *bin = (struct bin *)((char *)own->bins + offset);
 	caller_enter(caller);
 	struct object *object = bin->head;
@@ -269,7 +269,7 @@ ALLOT_INLINE bool thread_heap_fits(const struct heap_caller *caller, const void 
 	uintptr_t mark = free_mark(slab, p);
 	if (slab_is_owned_by(slab, own))
 		return bytes < own->open.small_bytes_end &&
-		       own->bin_offsets[small_step(bytes)] ==
+		       own->bin_offsets[computed_once(small_step(bytes))] ==
 			       slab->own.class * sizeof(struct bin) &&
 		       slab_has_own_object(slab, p) && object->mark != mark;
 	uint64_t tag;
