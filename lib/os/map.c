@@ -28,10 +28,16 @@ size_t os_page_bytes(void)
 	return bytes != 0 ? bytes : PAGE_BYTES_FALLBACK;
 }
 
+/* At `base`, or where the kernel likes it better. */
+static uintptr_t map_near(uintptr_t base, size_t bytes, int protection, int flags)
+{
+	long result = kernel_call(SYS_mmap, (long)base, (long)bytes, protection, flags, -1, 0);
+	return kernel_call_failed(result) ? 0 : (uintptr_t)result;
+}
+
 static uintptr_t map_anywhere(size_t bytes, int protection, int flags)
 {
-	long result = kernel_call(SYS_mmap, 0, (long)bytes, protection, flags, -1, 0);
-	return kernel_call_failed(result) ? 0 : (uintptr_t)result;
+	return map_near(0, bytes, protection, flags);
 }
 
 static bool map_over(uintptr_t base, size_t bytes, int protection, int flags)
@@ -41,11 +47,18 @@ static bool map_over(uintptr_t base, size_t bytes, int protection, int flags)
 	return !kernel_call_failed(result);
 }
 
-/* Map `bytes` at a multiple of `align`: the kernel's first choice if it fits, else cut to fit. */
+/*
+ * Map `bytes` at a multiple of `align`: the kernel's first choice, or what lies below that (it
+ * places downwards), if either fits; else cut to fit.
+ */
 static uintptr_t map_aligned(size_t bytes, size_t align, int protection, int flags)
 {
 	size_t padded_bytes;
 	uintptr_t base = map_anywhere(bytes, protection, flags);
+	if (base == 0 || is_aligned(base, align))
+		return base;
+	os_unmap(base, bytes);
+	base = map_near(align_down(base, align), bytes, protection, flags);
 	if (base == 0 || is_aligned(base, align))
 		return base;
 	os_unmap(base, bytes);

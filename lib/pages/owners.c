@@ -33,6 +33,7 @@ static_assert(GRANULE_BYTES / 4096 <= ENTRY_PAGE_MASK + 1, "a start page fits in
 bool owners_init(struct owners *owners)
 {
 	owners->page_bytes = os_page_bytes();
+	owners->address_space_bytes = os_address_space_limit();
 	return address_map_init(&owners->map);
 }
 

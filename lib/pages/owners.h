@@ -48,7 +48,9 @@ static inline size_t region_reserved_bytes(const struct region *region)
 
 struct owners {
 	struct address_map map;
+	/* Asked of the system once: later it may no longer answer, in a sandbox. */
 	size_t page_bytes;
+	size_t address_space_bytes; /* SIZE_MAX: not limited */
 	/* Over all live mappings: what was asked for, and what the address space pays. */
 	_Atomic size_t mapping_count;
 	_Atomic size_t mapping_requested_bytes;

@@ -13,7 +13,8 @@ enum { LIMIT_SHARE = 16 };
 bool range_init(struct range *range, size_t bytes, size_t bytes_min, size_t align)
 {
 	*range = (struct range){0};
-	while (bytes > os_address_space_limit() / LIMIT_SHARE)
+	size_t limit = os_address_space_limit();
+	while (bytes > limit / LIMIT_SHARE)
 		bytes /= 2;
 	for (; bytes >= bytes_min; bytes /= 2) {
 		uintptr_t base = (uintptr_t)os_reserve_aligned(bytes, align);

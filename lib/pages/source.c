@@ -149,7 +149,7 @@ static size_t reserve_bytes(const struct page_source *source, size_t bytes)
 	size_t wanted = RESERVE_BYTES_FIRST;
 	if (source->last != NULL)
 		wanted = size_max(wanted, source->last->reserved_bytes * 2);
-	size_t limit = os_address_space_limit();
+	size_t limit = source->owners->address_space_bytes;
 	if (limit != SIZE_MAX)
 		wanted = size_min(wanted, limit / RESERVE_LIMIT_SHARE);
 	return align_up(size_max(wanted, bytes), region_align(source));
