@@ -17,6 +17,9 @@
 #include "base/message.h"
 #include "names.h"
 
+/* Of every C++ runtime. Weak: where there is none, looking for its operators would cost memory. */
+void __cxa_throw(void) __attribute__((weak));
+
 /* std::nothrow_t and std::align_val_t, as the ABI passes them. */
 typedef const void *nothrow;
 typedef size_t alignment;
@@ -61,7 +64,8 @@ static void runtime_find(void)
 
 __attribute__((constructor)) static void operators_begin(void)
 {
-	runtime_find_in(RTLD_NEXT);
+	if (__cxa_throw != NULL)
+		runtime_find_in(RTLD_NEXT);
 }
 
 static _Noreturn void nobody_throws(void)

@@ -13,6 +13,10 @@
 #include "api/process.h"
 #include "base/message.h"
 
+/* Of a sanitizer's runtime. Weak: the loader looks for them, and a miss costs no memory. */
+void __asan_init(void) __attribute__((weak));
+void __tsan_init(void) __attribute__((weak));
+
 static void find_next_allocator(struct next_allocator *next)
 {
 	next->malloc = (void *(*)(size_t))dlsym(RTLD_NEXT, "malloc");
@@ -34,8 +38,7 @@ static const char *reason_to_sleep(void)
 {
 	if (dlsym(RTLD_DEFAULT, "malloc") != (void *)malloc)
 		return "dormant: the program has its own malloc";
-	if (dlsym(RTLD_DEFAULT, "__asan_init") != NULL ||
-	    dlsym(RTLD_DEFAULT, "__tsan_init") != NULL)
+	if (__asan_init != NULL || __tsan_init != NULL)
 		return "dormant: the program runs under a sanitizer";
 	return NULL;
 }
