@@ -66,8 +66,6 @@ struct block {
 	/* The payload; when free: */
 	struct block *next;
 	struct block *previous;
-	/* When free and of PAGES_BLOCK_BYTES_MIN at least: about how much of it is resident. */
-	uint64_t dirty_bytes;
 };
 
 ALLOT_INLINE size_t tag_size(uint64_t tag)
@@ -123,6 +121,15 @@ ALLOT_INLINE struct block *block_after(struct block *block, size_t bytes)
 ALLOT_INLINE uint64_t *block_footer(struct block *block, size_t bytes)
 {
 	return (uint64_t *)((char *)block + bytes - TAG_BYTES);
+}
+
+/*
+ * Of a free block of PAGES_BLOCK_BYTES_MIN at least, before its footer: about how much of it is
+ * resident.
+ */
+static inline uint64_t *block_dirty_bytes(struct block *block, size_t bytes)
+{
+	return block_footer(block, bytes) - 1;
 }
 
 static inline struct block *region_first_block(const struct region *region)

@@ -9,7 +9,11 @@
  * Finding. The list the need falls into may hold blocks that are too small: of its first few the
  * best that fits is taken. Otherwise the bitmap gives the next list that is not empty, all of
  * whose blocks fit, in two instructions a word. What is left over is split off and entered again.
- * So the end of the heap, the largest free block, is used last without being treated specially.
+ *
+ * The top, the free block at the end of the heap, is on no list and used when nothing on them fits.
+ * So it has no links, and what is cut off it is not: cutting leaves the rest untouched but for its
+ * tag, which lies in a page with the end of what was cut off. (With links in the next page, each of
+ * the slabs that a small program has would make two pages resident, where it needs one.)
  *
  * Coalescing. Immediate: a freed block is merged with both neighbours by boundary tags and
  * entered. Deferred: small blocks wait whole on quick lists (quick_list.h) until a request finds
@@ -43,6 +47,7 @@ struct segregated {
 	struct strategy_core core;
 	uint64_t bitmap[BITMAP_WORDS]; /* bit i: lists[i] is not empty */
 	struct block *lists[LISTS];
+	struct block *top; /* or NULL */
 	struct quick_lists quick;
 };
 
@@ -76,26 +81,52 @@ ALLOT_INLINE unsigned list_find(const struct segregated *s, unsigned list)
 	return word * 64 + lowest_bit(bits);
 }
 
-ALLOT_INLINE void index_insert(struct strategy_core *core, struct block *block, size_t bytes)
+ALLOT_INLINE void list_insert(struct segregated *s, struct block *block, size_t bytes)
 {
-	struct segregated *s = of_core(core);
 	unsigned list = list_of(bytes);
 	uint64_t *word = &s->bitmap[list / 64];
-	if (unlikely(core->policy.order == ORDER_ADDRESS))
+	if (unlikely(s->core.policy.order == ORDER_ADDRESS))
 		free_list_insert_sorted(&s->lists[list], block);
 	else
 		free_list_push(&s->lists[list], block);
 	word_store(word, word_load(word) | (uint64_t)1 << list % 64);
 }
 
+/* The block at the end of the heap is the top from here on, and what was it a block as others. */
+ALLOT_INLINE void top_set(struct segregated *s, struct block *block)
+{
+	struct block *before = s->top;
+	s->top = block;
+	if (unlikely(before != NULL))
+		list_insert(s, before, tag_size(block_tag(before)));
+}
+
+ALLOT_INLINE void index_insert(struct strategy_core *core, struct block *block, size_t bytes)
+{
+	struct segregated *s = of_core(core);
+	if (block_after(block, bytes) == region_end_block(core->source->last))
+		top_set(s, block);
+	else
+		list_insert(s, block, bytes);
+}
+
 ALLOT_INLINE void index_remove(struct strategy_core *core, struct block *block, size_t bytes)
 {
 	struct segregated *s = of_core(core);
+	if (block == s->top) {
+		s->top = NULL;
+		return;
+	}
 	unsigned list = list_of(bytes);
 	uint64_t *word = &s->bitmap[list / 64];
 	free_list_remove(&s->lists[list], block);
 	if (s->lists[list] == NULL)
 		word_store(word, word_load(word) & ~((uint64_t)1 << list % 64));
+}
+
+ALLOT_INLINE bool index_is_intact(const struct strategy_core *core, const struct block *block)
+{
+	return block == of_core(core)->top || free_list_is_intact(core, block);
 }
 
 static void index_visit_free(struct strategy_core *core, size_t bytes_min,
@@ -115,12 +146,17 @@ static void index_visit_free(struct strategy_core *core, size_t bytes_min,
 		if (list + 1 == LISTS)
 			break;
 	}
+	if (s->top == NULL)
+		return;
+	size_t top_bytes = tag_size(block_tag(s->top));
+	if (top_bytes >= bytes_min)
+		visit(core, s->top, top_bytes, released);
 }
 
 static const struct tagged_index index = {
 	.insert = index_insert,
 	.remove = index_remove,
-	.is_intact = free_list_is_intact,
+	.is_intact = index_is_intact,
 	.visit_free = index_visit_free,
 };
 
@@ -149,10 +185,10 @@ static struct block *list_best(const struct strategy_core *core, struct block *b
 	return best;
 }
 
-ALLOT_INLINE struct block *segregated_find(struct segregated *s, size_t need)
+/* The best block of the lists, or one that is good enough; NULL: none. */
+ALLOT_INLINE struct block *lists_find(struct segregated *s, size_t need, unsigned looks)
 {
 	unsigned list = list_of(need);
-	unsigned looks = s->core.policy.fit == FIT_BEST ? UINT32_MAX : LOOKS_MAX;
 	if (list >= EXACT_LISTS) {
 		struct block *near = list_best(&s->core, s->lists[list], need, looks);
 		if (near != NULL || ++list == LISTS)
@@ -164,6 +200,23 @@ ALLOT_INLINE struct block *segregated_find(struct segregated *s, size_t need)
 	if (list < EXACT_LISTS)
 		return s->lists[list];
 	return list_best(&s->core, s->lists[list], need, looks);
+}
+
+ALLOT_INLINE struct block *segregated_find(struct segregated *s, size_t need)
+{
+	bool is_best = s->core.policy.fit == FIT_BEST;
+	struct block *block = lists_find(s, need, is_best ? UINT32_MAX : LOOKS_MAX);
+	if (s->top == NULL || (block != NULL && !is_best))
+		return block;
+	size_t top_bytes = tag_size(block_tag(s->top));
+	bool is_better = block == NULL || top_bytes < tag_size(block_tag(block));
+	return top_bytes >= need && is_better ? s->top : block;
+}
+
+/* Does it hold `need` bytes at a multiple of `align`? */
+ALLOT_INLINE bool block_holds_aligned(const struct block *block, size_t need, size_t align)
+{
+	return tag_size(block_tag(block)) >= need + tagged_aligned_gap(block, align);
 }
 
 /*
@@ -184,7 +237,7 @@ static struct block *segregated_find_aligned(struct segregated *s, size_t need, 
 		     looks++, still--) {
 			if (unlikely(!core_has_block_at(&s->core, (uintptr_t)block)))
 				break;
-			if (tag_size(block_tag(block)) >= need + tagged_aligned_gap(block, align))
+			if (block_holds_aligned(block, need, align))
 				return block;
 			block = block_next_free(block);
 		}
@@ -204,16 +257,20 @@ static ALLOT_OUTLINE void segregated_flush(struct segregated *s)
 }
 
 /* The block to place `need` bytes in, still in the index; the heap grows if it must. */
-ALLOT_INLINE struct block *segregated_obtain(struct segregated *s, size_t need)
+ALLOT_INLINE struct block *segregated_obtain(struct segregated *s, size_t need, size_t align)
 {
-	struct block *block = segregated_find(s, need);
+	size_t aligned_need = tagged_aligned_need(need, align);
+	struct block *block = segregated_find(s, aligned_need);
 	if (likely(block != NULL))
 		return block;
 	if (s->quick.bytes > 0) {
 		segregated_flush(s);
-		block = segregated_find(s, need);
+		block = segregated_find(s, aligned_need);
 	}
-	return block != NULL ? block : tagged_grow(&s->core, &index, need);
+	if (block == NULL && align > ALIGN_BYTES && s->top != NULL &&
+	    block_holds_aligned(s->top, need, align))
+		block = s->top;
+	return block != NULL ? block : tagged_grow(&s->core, &index, aligned_need);
 }
 
 /* A block from the lists is used only if what its tag and links say is true. */
@@ -221,7 +278,7 @@ ALLOT_INLINE bool block_is_whole(struct segregated *s, struct block *block, uint
 				 size_t need)
 {
 	if (likely(tag_is_sound(&s->core, block, tag) && !(tag & TAG_IS_USED) &&
-		   tag_size(tag) >= need && free_list_is_intact(&s->core, block)))
+		   tag_size(tag) >= need && index_is_intact(&s->core, block)))
 		return true;
 	return block_broken(&s->core, block);
 }
@@ -233,6 +290,7 @@ static ALLOT_COLD void lists_drop(struct segregated *s)
 		s->lists[i] = NULL;
 	for (unsigned i = 0; i < BITMAP_WORDS; i++)
 		s->bitmap[i] = 0;
+	s->top = NULL;
 }
 
 /* ---- the strategy ---- */
@@ -244,7 +302,7 @@ static ALLOT_OUTLINE void *allocate_unquick(struct segregated *s, size_t need, s
 	if (unlikely(align > ALIGN_BYTES))
 		block = segregated_find_aligned(s, need, align);
 	if (block == NULL)
-		block = segregated_obtain(s, tagged_aligned_need(need, align));
+		block = segregated_obtain(s, need, align);
 	if (block == NULL)
 		return NULL;
 	uint64_t tag = block_tag(block);
@@ -349,6 +407,14 @@ static bool segregated_check(void *state, struct text *message)
 	for (unsigned list = 0; list < LISTS; list++) {
 		if (!list_check(s, list, &listed_blocks, message))
 			return false;
+	}
+	if (s->top != NULL) {
+		listed_blocks++;
+		size_t bytes = tag_size(block_tag(s->top));
+		if (block_after(s->top, bytes) != region_end_block(s->core.source->last)) {
+			text_format(message, "the top, %p, is not at the end", (void *)s->top);
+			return false;
+		}
 	}
 	if (free_blocks != listed_blocks) {
 		text_format(message, "%u free blocks, but %u on lists", free_blocks,

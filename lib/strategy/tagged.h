@@ -44,7 +44,7 @@ ALLOT_INLINE void tagged_insert(struct strategy_core *core, const struct tagged_
 				struct block *block, size_t bytes, size_t dirty_bytes)
 {
 	if (unlikely(bytes >= PAGES_BLOCK_BYTES_MIN)) {
-		word_store(&block->dirty_bytes, dirty_bytes);
+		word_store(block_dirty_bytes(block, bytes), dirty_bytes);
 		core->dirty_bytes += dirty_bytes;
 		core->idle_bytes += bytes;
 	}
@@ -57,7 +57,7 @@ ALLOT_INLINE size_t tagged_remove(struct strategy_core *core, const struct tagge
 {
 	size_t dirty_bytes = bytes;
 	if (unlikely(bytes >= PAGES_BLOCK_BYTES_MIN)) {
-		dirty_bytes = word_load(&block->dirty_bytes);
+		dirty_bytes = word_load(block_dirty_bytes(block, bytes));
 		core->dirty_bytes = size_minus(core->dirty_bytes, dirty_bytes);
 		core->idle_bytes = size_minus(core->idle_bytes, bytes);
 	}
@@ -363,15 +363,16 @@ static inline enum resize_result tagged_resize(struct strategy_core *core,
 static inline void tagged_release_pages(struct strategy_core *core, struct block *block,
 					size_t bytes, size_t *still)
 {
-	size_t dirty_bytes = word_load(&block->dirty_bytes);
+	uint64_t *dirty = block_dirty_bytes(block, bytes);
+	size_t dirty_bytes = word_load(dirty);
 	if (dirty_bytes == 0 || *still == 0)
 		return;
 	uintptr_t begin = (uintptr_t)block + sizeof(*block);
-	uintptr_t end = (uintptr_t)block_footer(block, bytes);
+	uintptr_t end = (uintptr_t)dirty;
 	if (source_release(core->source, begin, end) == 0)
 		return;
 	*still = size_minus(*still, dirty_bytes);
-	word_store(&block->dirty_bytes, 0);
+	word_store(dirty, 0);
 	core->dirty_bytes = size_minus(core->dirty_bytes, dirty_bytes);
 }
 
