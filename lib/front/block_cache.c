@@ -36,8 +36,10 @@ static void bin_clear(struct block_cache *cache, struct cache_bin *bin, struct h
 
 void block_cache_flush(struct block_cache *cache, struct heap *heap)
 {
-	for (size_t i = 0; i < CACHE_BINS; i++)
-		bin_clear(cache, &cache->bins[i], heap);
+	for (size_t i = 0; i < CACHE_BINS; i++) {
+		if (cache->bins[i].capacity != 0)
+			bin_clear(cache, &cache->bins[i], heap);
+	}
 }
 
 void *block_cache_take_aligned(struct block_cache *cache, size_t bytes, size_t align)
@@ -63,7 +65,7 @@ bool block_cache_refused(struct block_cache *cache, size_t usable_bytes)
 {
 	struct cache_bin *bin = &cache->bins[cache_bin_of(usable_bytes)];
 	if (bin->capacity != 0) {
-		bin->has_refused = true;
+		bin->refused = (uint8_t)size_min(bin->refused + 1U, CACHE_REFUSED_MAX);
 		bin->was_wanted = true;
 		return false;
 	}
@@ -92,10 +94,10 @@ void block_cache_missed(struct block_cache *cache, struct heap *heap, size_t byt
 {
 	struct cache_bin *bin = &cache->bins[cache_bin_of(bytes)];
 	bin->was_wanted = true;
-	if (bin->has_refused) {
-		bin->has_refused = false;
+	if (bin->refused > 0 &&
+	    bin->refused >= size_min((size_t)bin->capacity, CACHE_REFUSED_MAX))
 		bin_resize(cache, bin, (size_t)bin->capacity * 2 + 1);
-	}
+	bin->refused = 0;
 	if (++cache->age == CACHE_AGE_MAX) {
 		cache->age = 0;
 		bins_age(cache, heap);

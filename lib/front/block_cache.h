@@ -12,9 +12,9 @@
  * always the same that is asked for, one an eighth larger at most if sizes are drawn at random, and
  * a block never is larger than when the strategy made it.
  *
- * A bin has room for so many blocks. It gets more when blocks were turned away and then missed, as
- * long as all room together is within the budget, and loses it when for a while nothing came or
- * went.
+ * A bin has room for so many blocks. It gets twice as much when one was missed after several were
+ * turned away, as many as it has room for, so not where sizes come and go at random; and as long as
+ * all room together is within the budget. It loses it when for a while nothing came or went.
  */
 #ifndef FRONT_BLOCK_CACHE_H
 #define FRONT_BLOCK_CACHE_H
@@ -39,8 +39,9 @@ enum {
 	CACHE_BINS = ((CACHE_BYTES_END_SHIFT - CACHE_BYTES_MIN_SHIFT) << CACHE_BINS_SHIFT) + 1,
 	CACHE_BUDGET_BYTES = 1 << 20, /* room of all bins together */
 	/* Of a bin at first. A thread may only free, and never take. */
-	CACHE_ROOM_BYTES = 32 << 10,
-	CACHE_ROOM_BLOCKS = 4,
+	CACHE_ROOM_BYTES = 16 << 10,
+	CACHE_ROOM_BLOCKS = 2,
+	CACHE_REFUSED_MAX = 8, /* so many blocks turned away are a batch for sure */
 	CACHE_LOOKS_MAX = 4, /* at blocks of a bin, for one that is aligned */
 	CACHE_AGE_MAX = 256, /* misses after which idle bins are emptied */
 };
@@ -57,7 +58,7 @@ struct cache_bin {
 	int16_t room;      /* for so many blocks more */
 	int16_t capacity;  /* blocks and room; 0: not in use */
 	uint8_t room_when_aged;
-	bool has_refused;  /* a block was turned away; its size was not missed since */
+	uint8_t refused;   /* so many blocks were turned away since one was missed, or more */
 	bool was_wanted;   /* a block was turned away or missed since bins were aged */
 };
 
