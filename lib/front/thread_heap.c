@@ -709,15 +709,6 @@ static bool slab_leave(struct thread_heap *own, struct slab *slab, uint32_t live
 	return is_left;
 }
 
-/* Objects in use of a slab that is not current, as far as its owner knows. */
-static uint32_t live_count(const struct slab *slab)
-{
-	uint32_t free_count = 0;
-	for (struct object *object = slab->own.head; object != NULL; object = object->next)
-		free_count++;
-	return slab_carved_count(slab) - free_count;
-}
-
 /* Leave the current slab of a class, as an available one first. */
 static void current_leave(struct thread_heap *own, unsigned class)
 {
@@ -725,10 +716,22 @@ static void current_leave(struct thread_heap *own, unsigned class)
 	if (own->current[class] == 0)
 		return;
 	struct slab *slab = slab_numbered(&own->heap->front, own->current[class]);
+	uint32_t free_count = 0;
+	for (struct object *object = bin->head; object != NULL; object = object->next)
+		free_count++;
 	slab->own.head = bin->head;
 	bin->head = NULL;
 	own->current[class] = 0;
-	slab_offer(own, slab, live_count(slab));
+	slab_offer(own, slab, slab_carved_count(slab) - free_count);
+}
+
+/* Objects in use of a slab that is not current, as far as its owner knows. */
+static uint32_t live_count(const struct slab *slab)
+{
+	const struct size_class *class = &size_classes[slab->own.class];
+	if (slab_state(slab) == SLAB_AVAILABLE)
+		return (uint32_t)slab->own.count;
+	return (uint32_t)(class->capacity - class->wake + slab->own.count);
 }
 
 /* Leave all slabs of a list; those that cannot be left stay on it. */

@@ -70,8 +70,8 @@ struct thread_heap {
 	uint32_t next_idle;                 /* number of the next one without a thread */
 	struct arena *arena;                /* where its slabs came from last */
 	struct block_cache cache;
-	/* What others write, in a line of its own. */
-	alignas(64)
+	/* What others write, not in a cache line with the rest. */
+	unsigned char gap[64];
 	_Atomic uint32_t dirty;             /* stack of slabs with remote frees */
 	struct object *_Atomic pending;     /* freed by handlers that interrupted a long way */
 };
