@@ -149,3 +149,35 @@ Test(segregated, all_freed_is_one_block_again)
 	cr_assert_eq(statistics_of(heap).largest_free_bytes, whole);
 	heap_end(heap);
 }
+
+/* Cutting from the top writes the tag of what is left, and in the page behind that nothing. */
+Test(segregated, cutting_leaves_the_rest_untouched)
+{
+	enum { PAGE_BYTES = 4096, TAG_BYTES = 8 };
+	heap = heap_in_buffer(IMMEDIATE, SMALL_HEAP_BYTES);
+	unsigned char *next = (unsigned char *)take(heap, 8) + 32;
+	size_t used_bytes = (size_t)(next - heap_buffer);
+	unsigned char *page = heap_buffer + (used_bytes / PAGE_BYTES + 1) * PAGE_BYTES;
+	for (size_t pages = 1; pages < 40; pages++) {
+		memset(page, 0x33, PAGE_BYTES);
+		/* So that the next payload begins with the page. */
+		cr_assert_eq(allot_heap_allocate(heap, (size_t)(page - next) - TAG_BYTES), next);
+		for (size_t i = 0; i < PAGE_BYTES; i++)
+			cr_assert_eq(page[i], 0x33, "byte %zu of page %zu", i, pages);
+		next = page;
+		page += PAGE_BYTES;
+	}
+	heap_end(heap);
+}
+
+Test(segregated, fit_best_takes_the_top_if_that_is_best)
+{
+	heap = heap_in_buffer(IMMEDIATE ",fit:best", SMALL_HEAP_BYTES);
+	char *hole = take_apart(100000);
+	char *rest = take(heap, statistics_of(heap).free_bytes - 5000);
+	allot_heap_free(heap, hole);
+	char *top = allot_heap_allocate(heap, 3000);
+	cr_assert(top > rest, "it is cut from the hole");
+	cr_assert_eq(allot_heap_allocate(heap, 3000), hole);
+	heap_end(heap);
+}
