@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLBs at work: an access, a miss, a switch, an invalidation.
+ *
+ * An access asks rank after rank. The first that knows the page moves it in front (by its policy)
+ * and tells the ranks before it; if none knows, the page tables are walked and all are told. Then
+ * the filter of the rank-1 unit is set to the page, for it is now the one used last in its set:
+ * using it once more would change no order, no tree and no random number.
+ *
+ * The accessed bit is the walk's affair: a page that stays in a TLB is not seen to be used. The
+ * dirty bit needs a walk of its own when a page that was entered clean is first stored to.
+ *
+ * What a filter says is true as long as sets, address space and mode stay as they are: whoever
+ * changes these otherwise than by an access empties the filters.
+ */
+#include "vm/tlb.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/compiler.h"
+
+enum { PAGES_ONE_BY_ONE = 32 };
+
+/* ---- sets ---- */
+
+ALLOT_INLINE struct slot *set_slots(const struct unit *unit, uint32_t set)
+{
+	return unit->slots + (size_t)set * unit->ways;
+}
+
+/* The way that has one of the two keys, or `ways`. */
+ALLOT_INLINE uint32_t set_find(const struct slot *slots, uint32_t ways, uint64_t own,
+			       uint64_t global)
+{
+	uint32_t way = 0;
+	while (way < ways && slots[way].key != own && slots[way].key != global)
+		way++;
+	return way;
+}
+
+/* Point every node on the path to `way` the other way. A set bit: the victim is on the right. */
+static void tree_touch(uint64_t *tree, uint32_t ways, uint32_t way)
+{
+	uint32_t node = 1;
+	for (uint32_t half = ways / 2; half > 0; half /= 2) {
+		bool is_right = (way & half) != 0;
+		if (is_right)
+			*tree &= ~((uint64_t)1 << node);
+		else
+			*tree |= (uint64_t)1 << node;
+		node = node * 2 + is_right;
+	}
+}
+
+static uint32_t tree_victim(uint64_t tree, uint32_t ways)
+{
+	uint32_t node = 1, way = 0;
+	for (uint32_t half = ways / 2; half > 0; half /= 2) {
+		bool is_right = tree >> node & 1;
+		way += is_right ? half : 0;
+		node = node * 2 + is_right;
+	}
+	return way;
+}
+
+/* Put `slot` in front, what stood before `way` one place back. */
+ALLOT_INLINE void slots_rotate(struct slot *slots, uint32_t way, struct slot slot)
+{
+	for (uint32_t i = way; i > 0; i--)
+		slots[i] = slots[i - 1];
+	slots[0] = slot;
+}
+
+/* `way` was used: where it is now. */
+ALLOT_INLINE uint32_t unit_touch(struct unit *unit, uint32_t set, uint32_t way)
+{
+	struct slot *slots = set_slots(unit, set);
+	if (unit->conf.policy == VM_TLB_LRU) {
+		slots_rotate(slots, way, slots[way]);
+		return 0;
+	}
+	if (unit->conf.policy == VM_TLB_PLRU)
+		tree_touch(&unit->trees[set], unit->ways, way);
+	return way;
+}
+
+/* An invalid way, the last one of an ordered set, or `ways`. */
+static uint32_t hole_find(const struct unit *unit, const struct slot *slots)
+{
+	bool is_ordered = unit->conf.policy == VM_TLB_LRU || unit->conf.policy == VM_TLB_FIFO;
+	for (uint32_t i = 0; i < unit->ways; i++) {
+		uint32_t way = is_ordered ? unit->ways - 1 - i : i;
+		if (!(slots[way].key & KEY_VALID))
+			return way;
+	}
+	return unit->ways;
+}
+
+ALLOT_INLINE uint32_t victim_find(struct vm_tlb_state *s, const struct unit *unit, uint32_t set)
+{
+	switch (unit->conf.policy) {
+	case VM_TLB_PLRU:
+		return tree_victim(unit->trees[set], unit->ways);
+	case VM_TLB_RANDOM:
+		return (uint32_t)(random_step(&s->random) % unit->ways);
+	default:
+		return unit->ways - 1;
+	}
+}
+
+ALLOT_INLINE void unit_insert(struct vm_tlb_state *s, struct unit *unit, uint32_t set,
+			      struct slot slot)
+{
+	struct slot *slots = set_slots(unit, set);
+	uint32_t way = unit->ways;
+	if (unit->used < unit->conf.entries)
+		way = hole_find(unit, slots);
+	if (way < unit->ways) {
+		unit->used++;
+	} else {
+		way = victim_find(s, unit, set);
+		s->statistics.evictions++;
+	}
+	if (unit->conf.policy == VM_TLB_LRU || unit->conf.policy == VM_TLB_FIFO) {
+		slots_rotate(slots, way, slot);
+		return;
+	}
+	slots[way] = slot;
+	if (unit->conf.policy == VM_TLB_PLRU)
+		tree_touch(&unit->trees[set], unit->ways, way);
+}
+
+/* ---- the filter ---- */
+
+static void filters_empty(struct vm_tlb *tlb)
+{
+	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
+		for (uint64_t i = 0; i <= tlb->filters[kind].mask; i++)
+			tlb->filters[kind].pages[i] = FILTER_EMPTY;
+}
+
+/* The page of `slot`, which holds `va`, is the one used last in `set` of `unit`. */
+ALLOT_INLINE void filter_set(struct vm_tlb *tlb, const struct vm_tlb_state *s,
+			     const struct unit *unit, uint32_t set, struct slot slot, uint64_t va)
+{
+	bool is_base = (slot.key >> KEY_SIZE_SHIFT & KEY_SIZE_MASK) == 0 && !s->is_divided;
+	unsigned allowed = is_base ? s->allowed[slot.data & DATA_ALLOWED_MASK] : 0;
+	for (unsigned kinds = unit->filter_kinds, kind = 0; kinds != 0; kinds >>= 1, kind++)
+		if (kinds & 1)
+			tlb->filters[kind].pages[set] =
+				allowed >> kind & 1 ? va >> tlb->page_shift : FILTER_EMPTY;
+}
+
+static void allowed_compute(struct vm_tlb_state *s)
+{
+	for (unsigned data = 0; data <= DATA_ALLOWED_MASK; data++) {
+		s->allowed[data] = 0;
+		for (enum vm_kind kind = VM_LOAD; kind < VM_KIND_COUNT; kind++)
+			if (data_allows(data, vm_rights_needed(kind, s->is_user),
+					kind_stores(kind)))
+				s->allowed[data] |= (uint8_t)(1u << kind);
+	}
+}
+
+/* ---- an access ---- */
+
+/* Where an entry was found. */
+struct place {
+	struct unit *unit;
+	uint32_t set;
+	uint32_t way;
+};
+
+ALLOT_INLINE bool unit_find(const struct vm_tlb_state *s, struct unit *unit, uint64_t owner,
+			    uint64_t va, struct place *out)
+{
+	for (unsigned sizes = unit->conf.sizes, size = 0; sizes != 0; sizes >>= 1, size++) {
+		if (!(sizes & 1))
+			continue;
+		uint64_t vpn = page_of(s, va, size);
+		uint32_t set = (uint32_t)vpn & (unit->sets - 1);
+		uint32_t way = set_find(set_slots(unit, set), unit->ways,
+					key_make(vpn, owner, size),
+					key_make(vpn, KEY_GLOBAL, size));
+		if (way == unit->ways)
+			continue;
+		*out = (struct place){unit, set, way};
+		return true;
+	}
+	return false;
+}
+
+static struct slot *place_slot(const struct place *place)
+{
+	return set_slots(place->unit, place->set) + place->way;
+}
+
+static void slot_invalidate(struct vm_tlb_state *s, struct unit *unit, struct slot *slot)
+{
+	slot->key = 0;
+	slot->data = 0;
+	unit->used--;
+	s->statistics.flushed_entries++;
+}
+
+/* Forget what every unit knows of the page at `va`. */
+static void page_drop(struct vm_tlb *tlb, uint64_t va)
+{
+	struct vm_tlb_state *s = tlb->state;
+	struct place place;
+	for (uint32_t i = 0; i < s->conf.unit_count; i++)
+		while (unit_find(s, &s->units[i], s->own, va, &place))
+			slot_invalidate(s, place.unit, place_slot(&place));
+	filters_empty(tlb);
+}
+
+static struct slot slot_make(const struct vm_tlb_state *s, uint64_t va,
+			     const struct vm_translation *found)
+{
+	uint64_t owner = found->is_global ? KEY_GLOBAL : s->own;
+	return (struct slot){
+		.key = key_make(page_of(s, va, found->size), owner, found->size),
+		.data = found->ppn << DATA_PPN_SHIFT | (found->is_dirty ? DATA_DIRTY : 0u) |
+			(found->rights & DATA_RIGHTS_MASK),
+	};
+}
+
+/* Enter `slot`, which holds `va`, in the first `count` units of a route that take its size. */
+ALLOT_INLINE void route_fill(struct vm_tlb *tlb, const struct route *route, unsigned count,
+			     struct slot slot, uint64_t va)
+{
+	struct vm_tlb_state *s = tlb->state;
+	unsigned size = slot.key >> KEY_SIZE_SHIFT & KEY_SIZE_MASK;
+	for (unsigned i = 0; i < count; i++) {
+		struct unit *unit = route->units[i];
+		if (!(unit->conf.sizes >> size & 1))
+			continue;
+		uint32_t set = (uint32_t)(slot.key >> KEY_VPN_SHIFT) & (unit->sets - 1);
+		unit_insert(s, unit, set, slot);
+		if (unit->filter_kinds != 0)
+			filter_set(tlb, s, unit, set, slot, va);
+	}
+}
+
+/* Ask the page tables. False on a fault, which leaves no unit with anything of that page. */
+static bool walk(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind, struct vm_translation *found)
+{
+	struct vm_tlb_state *s = tlb->state;
+	*found = (struct vm_translation){0};
+	bool is_there = s->conf.translate(s->conf.context, va, kind, s->is_user, found);
+	s->statistics.walk_reads += found->reads;
+	if (is_there)
+		return true;
+	s->statistics.faults++;
+	tlb->fault = *found;
+	return false;
+}
+
+/* An entry was found that grants less than is needed: it may be out of date. */
+static ALLOT_OUTLINE bool access_again(struct vm_tlb *tlb, const struct route *route,
+				       uint64_t va, enum vm_kind kind)
+{
+	struct vm_tlb_state *s = tlb->state;
+	struct vm_translation found;
+	s->statistics.right_walks++;
+	page_drop(tlb, va & s->va_mask);
+	if (!walk(tlb, va, kind, &found))
+		return false;
+	route_fill(tlb, route, route->count, slot_make(s, va & s->va_mask, &found), va);
+	return true;
+}
+
+/* The first store to a page that was entered clean. */
+static ALLOT_OUTLINE bool dirty_set(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind)
+{
+	struct vm_tlb_state *s = tlb->state;
+	struct vm_translation found;
+	struct place place;
+	s->statistics.dirty_walks++;
+	if (!walk(tlb, va, kind, &found)) {
+		page_drop(tlb, va & s->va_mask);
+		return false;
+	}
+	for (uint32_t i = 0; i < s->conf.unit_count; i++)
+		if (unit_find(s, &s->units[i], s->own, va & s->va_mask, &place))
+			place_slot(&place)->data |= DATA_DIRTY;
+	return true;
+}
+
+/* The entry at `place`, the first unit of whose rank is number `before` of the route, is used. */
+ALLOT_INLINE bool hit(struct vm_tlb *tlb, const struct route *route, unsigned before,
+		      struct place place, uint64_t va, enum vm_kind kind)
+{
+	struct vm_tlb_state *s = tlb->state;
+	unsigned needed = vm_rights_needed(kind, s->is_user);
+	struct slot slot = *place_slot(&place);
+	if (unlikely((slot.data & needed) != needed))
+		return access_again(tlb, route, va, kind);
+	if (unlikely(kind_stores(kind) && !(slot.data & DATA_DIRTY))) {
+		if (!dirty_set(tlb, va, kind))
+			return false;
+		slot.data |= DATA_DIRTY;
+	}
+	unit_touch(place.unit, place.set, place.way);
+	if (place.unit->filter_kinds != 0)
+		filter_set(tlb, s, place.unit, place.set, slot, va);
+	route_fill(tlb, route, before, slot, va);
+	return true;
+}
+
+static bool is_address(const struct vm_tlb_state *s, uint64_t va)
+{
+	const struct vm_geometry *g = s->conf.geometry;
+	if (likely((va & ~s->va_mask) == 0))
+		return likely(!g->is_canonical) || !(va >> (g->va_bits - 1) & 1) ||
+		       g->va_bits == 64;
+	return g->is_canonical && (va | s->va_mask >> 1) == UINT64_MAX;
+}
+
+static ALLOT_COLD bool access_nowhere(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind)
+{
+	struct vm_translation found;
+	tlb->state->statistics.walks++;
+	if (!walk(tlb, va, kind, &found))
+		return false;
+	tlb->state->statistics.faults++;
+	tlb->fault = (struct vm_translation){.error = VM_ERROR_LIMIT};
+	return false;
+}
+
+/* An access to bytes of one page. */
+ALLOT_INLINE bool access_page(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind)
+{
+	struct vm_tlb_state *s = tlb->state;
+	const struct route *route = &s->routes[kind];
+	struct vm_translation found;
+	struct place place;
+	if (unlikely(!is_address(s, va)))
+		return access_nowhere(tlb, va, kind);
+	for (unsigned i = 0; i < route->count;) {
+		unsigned first = i;
+		uint8_t rank = route->units[i]->conf.rank;
+		for (; i < route->count && route->units[i]->conf.rank == rank; i++)
+			if (unit_find(s, route->units[i], s->own, va & s->va_mask,
+				      &place))
+				return hit(tlb, route, first, place, va, kind);
+		s->statistics.misses[rank - 1][kind]++;
+	}
+	s->statistics.walks++;
+	if (!walk(tlb, va, kind, &found))
+		return false;
+	route_fill(tlb, route, route->count, slot_make(s, va & s->va_mask, &found), va);
+	return true;
+}
+
+/* ---- references to more than one page ---- */
+
+/* The last byte of the page that holds `va`. */
+static uint64_t page_last(const struct vm_tlb_state *s, uint64_t va)
+{
+	uint64_t bytes = s->conf.geometry->page_bytes;
+	return va - va % bytes + bytes - 1;
+}
+
+static bool access_pages(struct vm_tlb *tlb, uint64_t va, uint64_t last, enum vm_kind kind)
+{
+	struct vm_tlb_state *s = tlb->state;
+	for (;;) {
+		s->statistics.accesses[kind]++;
+		if (!access_page(tlb, va, kind))
+			return false;
+		if (page_last(s, va) >= last)
+			return true;
+		va = page_last(s, va) + 1;
+	}
+}
+
+/* Does some unit of this rank know the page? If not, those that take its size are told. */
+static bool rank_use(struct vm_tlb *tlb, const struct route *route, unsigned first, unsigned end,
+		     uint64_t va, const struct vm_translation *found)
+{
+	struct vm_tlb_state *s = tlb->state;
+	struct slot slot = slot_make(s, va & s->va_mask, found);
+	struct route rank = {.count = 0};
+	for (unsigned i = first; i < end; i++) {
+		struct place place;
+		rank.units[rank.count++] = route->units[i];
+		if (!unit_find(s, route->units[i], s->own, va & s->va_mask, &place))
+			continue;
+		*place_slot(&place) = slot;
+		unit_touch(place.unit, place.set, place.way);
+		if (place.unit->filter_kinds != 0)
+			filter_set(tlb, s, place.unit, place.set, slot, va);
+		return true;
+	}
+	route_fill(tlb, &rank, rank.count, slot, va);
+	return false;
+}
+
+/*
+ * One reference to several pages counted as one: a rank is asked for all of its pages, and the
+ * next one for all of them again if any was not known. The page tables are asked first, as what
+ * is entered for one page may put out another of them.
+ */
+static bool access_reference(struct vm_tlb *tlb, uint64_t va, uint64_t last, enum vm_kind kind)
+{
+	struct vm_tlb_state *s = tlb->state;
+	const struct route *route = &s->routes[kind];
+	struct vm_translation found;
+	uint64_t walk_reads = s->statistics.walk_reads;
+	s->statistics.accesses[kind]++;
+	for (unsigned i = 0, end; i < route->count; i = end) {
+		uint8_t rank = route->units[i]->conf.rank;
+		bool is_known = true;
+		s->statistics.walk_reads = walk_reads; /* no walk so far */
+		for (end = i; end < route->count && route->units[end]->conf.rank == rank;)
+			end++;
+		for (uint64_t at = va;; at = page_last(s, at) + 1) {
+			if (!walk(tlb, at, kind, &found))
+				return false;
+			is_known &= rank_use(tlb, route, i, end, at, &found);
+			if (page_last(s, at) >= last)
+				break;
+		}
+		if (is_known) {
+			s->statistics.walk_reads = walk_reads;
+			return true;
+		}
+		s->statistics.misses[rank - 1][kind]++;
+	}
+	s->statistics.walks++;
+	return true;
+}
+
+bool vm_tlb_access_slowly(struct vm_tlb *tlb, uint64_t va, uint64_t bytes, enum vm_kind kind)
+{
+	struct vm_tlb_state *s = tlb->state;
+	if (s->routes[kind].count == 0) {
+		s->statistics.accesses[kind]++;
+		return true;
+	}
+	uint64_t last = va + (bytes > 0 ? bytes - 1 : 0);
+	if (likely(last >= va && last <= page_last(s, va))) {
+		s->statistics.accesses[kind]++;
+		return access_page(tlb, va, kind);
+	}
+	if (last < va)
+		last = UINT64_MAX; /* nothing goes round the end of the addresses */
+	s->statistics.straddles++;
+	return s->conf.counting == VM_TLB_COUNT_REFERENCES
+		       ? access_reference(tlb, va, last, kind)
+		       : access_pages(tlb, va, last, kind);
+}
+
+size_t vm_tlb_run(struct vm_tlb *tlb, const struct vm_access *accesses, size_t count)
+{
+	size_t fault_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (unlikely(!vm_tlb_access(tlb, accesses[i].va, accesses[i].bytes,
+					    (enum vm_kind)accesses[i].kind)))
+			fault_count++;
+	return fault_count;
+}
+
+/* ---- switches and invalidation ---- */
+
+/* Invalidate the entries whose key has `value` under `mask`. */
+static void keys_flush(struct vm_tlb *tlb, uint64_t mask, uint64_t value)
+{
+	struct vm_tlb_state *s = tlb->state;
+	for (uint32_t i = 0; i < s->conf.unit_count; i++) {
+		struct unit *unit = &s->units[i];
+		for (uint32_t j = 0; j < unit->conf.entries && unit->used > 0; j++)
+			if ((unit->slots[j].key & mask) == value)
+				slot_invalidate(s, unit, &unit->slots[j]);
+	}
+	filters_empty(tlb);
+}
+
+static void asid_flush(struct vm_tlb *tlb, uint32_t asid)
+{
+	keys_flush(tlb, (uint64_t)KEY_ASID_MASK << KEY_ASID_SHIFT | KEY_VALID,
+		   (uint64_t)asid << KEY_ASID_SHIFT | KEY_VALID);
+}
+
+/* The identifier of `space` in *out; false when it has none. */
+static bool asid_find(const struct vm_tlb_state *s, uint64_t space, uint32_t *out)
+{
+	for (uint32_t asid = 0; asid < s->spaces_used; asid++) {
+		if (s->spaces[asid] != space)
+			continue;
+		*out = asid;
+		return true;
+	}
+	return false;
+}
+
+static uint32_t asid_assign(struct vm_tlb *tlb, uint64_t space)
+{
+	struct vm_tlb_state *s = tlb->state;
+	uint32_t asid = s->spaces_next;
+	if (asid < s->spaces_used)
+		asid_flush(tlb, asid);
+	else
+		s->spaces_used++;
+	s->spaces[asid] = space;
+	s->spaces_next = (asid + 1) % (s->conf.asid_count > 0 ? s->conf.asid_count : 1);
+	return asid;
+}
+
+void vm_tlb_switch(struct vm_tlb *tlb, uint64_t space)
+{
+	struct vm_tlb_state *s = tlb->state;
+	uint32_t asid;
+	if (space == s->space)
+		return;
+	s->statistics.switches++;
+	if (!asid_find(s, space, &asid))
+		asid = asid_assign(tlb, space);
+	s->space = space;
+	s->own = (uint64_t)asid << KEY_ASID_SHIFT | KEY_VALID;
+	filters_empty(tlb);
+}
+
+void vm_tlb_set_user(struct vm_tlb *tlb, bool is_user)
+{
+	if (tlb->state->is_user == is_user)
+		return;
+	tlb->state->is_user = is_user;
+	allowed_compute(tlb->state);
+	filters_empty(tlb);
+}
+
+void vm_tlb_flush(struct vm_tlb *tlb)
+{
+	keys_flush(tlb, KEY_VALID, KEY_VALID);
+}
+
+void vm_tlb_flush_space(struct vm_tlb *tlb, uint64_t space)
+{
+	uint32_t asid;
+	if (asid_find(tlb->state, space, &asid))
+		asid_flush(tlb, asid);
+}
+
+/* Does an entry of this key hold a page of [first, last]? */
+static bool key_overlaps(const struct vm_tlb_state *s, uint64_t key, uint64_t first, uint64_t last)
+{
+	unsigned size = key >> KEY_SIZE_SHIFT & KEY_SIZE_MASK;
+	uint64_t vpn = key >> KEY_VPN_SHIFT;
+	return vpn >= page_of(s, first, size) && vpn <= page_of(s, last, size);
+}
+
+/* The same page after page, which for a few of them is less work than looking at all entries. */
+static void pages_flush(struct vm_tlb *tlb, uint64_t owner, uint64_t first, uint64_t last)
+{
+	struct vm_tlb_state *s = tlb->state;
+	struct place place;
+	for (uint64_t at = first;; at = page_last(s, at) + 1) {
+		for (uint32_t i = 0; i < s->conf.unit_count; i++)
+			while (unit_find(s, &s->units[i], owner, at, &place))
+				slot_invalidate(s, place.unit, place_slot(&place));
+		if (page_last(s, at) >= last)
+			break;
+	}
+	filters_empty(tlb);
+}
+
+void vm_tlb_flush_range(struct vm_tlb *tlb, uint64_t space, uint64_t va, uint64_t bytes)
+{
+	struct vm_tlb_state *s = tlb->state;
+	uint32_t asid = VM_TLB_GLOBAL; /* no entry of its own: the global ones alone */
+	if (bytes == 0)
+		return;
+	asid_find(s, space, &asid);
+	uint64_t first = va & s->va_mask;
+	uint64_t last = bytes - 1 > s->va_mask - first ? s->va_mask : first + bytes - 1;
+	if (page_of(s, last, 0) - page_of(s, first, 0) < PAGES_ONE_BY_ONE) {
+		pages_flush(tlb, (uint64_t)asid << KEY_ASID_SHIFT | KEY_VALID, first, last);
+		return;
+	}
+	for (uint32_t i = 0; i < s->conf.unit_count; i++) {
+		struct unit *unit = &s->units[i];
+		for (uint32_t j = 0; j < unit->conf.entries; j++) {
+			uint64_t key = unit->slots[j].key;
+			uint64_t owner = key >> KEY_ASID_SHIFT & KEY_ASID_MASK;
+			if ((key & KEY_VALID) && (owner == asid || owner == VM_TLB_GLOBAL) &&
+			    key_overlaps(s, key, first, last))
+				slot_invalidate(s, unit, &unit->slots[j]);
+		}
+	}
+	filters_empty(tlb);
+}
+
+void tlb_begin(struct vm_tlb *tlb)
+{
+	allowed_compute(tlb->state);
+	filters_empty(tlb);
+}
