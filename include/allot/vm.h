@@ -271,8 +271,8 @@ struct vm_tlb_statistics {
  * lets pass is counted exactly.
  */
 struct vm_tlb_filter {
-	uint64_t *pages;
-	uint64_t mask; /* sets - 1 */
+	uint64_t *pages; /* of this kind, every VM_KIND_COUNT-th */
+	uint64_t mask;   /* sets - 1 */
 };
 
 struct vm_tlb_state;
@@ -310,7 +310,7 @@ static inline bool vm_tlb_access(struct vm_tlb *tlb, uint64_t va, uint64_t bytes
 {
 	const struct vm_tlb_filter *filter = &tlb->filters[kind];
 	uint64_t page = va >> tlb->page_shift;
-	if (__builtin_expect(filter->pages[page & filter->mask] == page, 1) &&
+	if (__builtin_expect(filter->pages[(page & filter->mask) * VM_KIND_COUNT] == page, 1) &&
 	    __builtin_expect((va + bytes - 1) >> tlb->page_shift == page, 1)) {
 		tlb->accesses[kind]++;
 		return true;

@@ -313,17 +313,18 @@ unsigned vm_rights_needed(enum vm_kind kind, bool is_user)
 bool vm_flat_translate(void *context, uint64_t va, enum vm_kind kind, bool is_user,
 		       struct vm_translation *out)
 {
-	const struct vm_flat *flat = context;
-	struct vm_split split;
+	const struct vm_geometry *g = ((const struct vm_flat *)context)->geometry;
 	(void)kind;
 	(void)is_user;
-	if (!vm_split(flat->geometry, va, &split)) {
+	if (!is_address(g, va)) {
 		out->error = VM_ERROR_LIMIT;
 		out->reads = 0;
 		return false;
 	}
+	if (g->va_bits < ADDRESS_BITS)
+		va &= ((uint64_t)1 << g->va_bits) - 1;
 	*out = (struct vm_translation){
-		.ppn = split.vpn,
+		.ppn = g->page_shift != 0 ? va >> g->page_shift : va / g->page_bytes,
 		.rights = VM_RIGHT_READ | VM_RIGHT_WRITE | VM_RIGHT_EXECUTE | VM_RIGHT_USER,
 		.is_dirty = true,
 	};

@@ -24,19 +24,30 @@ enum { PAGES_ONE_BY_ONE = 32 };
 
 /* ---- sets ---- */
 
-ALLOT_INLINE struct slot *set_slots(const struct unit *unit, uint32_t set)
+/*
+ * The way that has the key, or `ways`. A mark found equal above another that is may be a borrow of
+ * that one: the keys decide.
+ */
+ALLOT_INLINE uint32_t set_find(const struct unit *unit, uint32_t set, uint64_t key)
 {
-	return unit->slots + (size_t)set * unit->ways;
-}
-
-/* The way that has one of the two keys, or `ways`. */
-ALLOT_INLINE uint32_t set_find(const struct slot *slots, uint32_t ways, uint64_t own,
-			       uint64_t global)
-{
+	const struct slot *slots = set_slots(unit, set);
 	uint32_t way = 0;
-	while (way < ways && slots[way].key != own && slots[way].key != global)
-		way++;
-	return way;
+	if (unlikely(unit->ways > WORD_WAYS_MAX)) {
+		while (way < unit->ways && slots[way].key != key)
+			way++;
+		return way;
+	}
+	uint64_t wanted = mark_of(key) * MARK_LOW_BITS;
+	for (const uint64_t *marks = unit->sets_kept[set].marks; way < unit->ways; way += MARKS) {
+		uint64_t different = *marks++ ^ wanted;
+		uint64_t equal = (different - MARK_LOW_BITS) & ~different & MARK_HIGH_BITS;
+		for (; equal != 0; equal &= equal - 1) {
+			uint32_t found = way + (uint32_t)__builtin_ctzll(equal) / MARK_BITS;
+			if (likely(found < unit->ways && slots[found].key == key))
+				return found;
+		}
+	}
+	return unit->ways;
 }
 
 /* Point every node on the path to `way` the other way. A set bit: the victim is on the right. */
@@ -65,32 +76,33 @@ static uint32_t tree_victim(uint64_t tree, uint32_t ways)
 }
 
 /* Put `slot` in front, what stood before `way` one place back. */
-ALLOT_INLINE void slots_rotate(struct slot *slots, uint32_t way, struct slot slot)
+static void slots_rotate(struct slot *slots, uint32_t way, struct slot slot)
 {
-	for (uint32_t i = way; i > 0; i--)
-		slots[i] = slots[i - 1];
+	memmove(slots + 1, slots, way * sizeof(*slots));
 	slots[0] = slot;
 }
 
-/* `way` was used: where it is now. */
-ALLOT_INLINE uint32_t unit_touch(struct unit *unit, uint32_t set, uint32_t way)
+/* The entry in `way` was used. */
+ALLOT_INLINE void unit_touch(struct unit *unit, uint32_t set, uint32_t way)
 {
 	struct slot *slots = set_slots(unit, set);
-	if (unit->conf.policy == VM_TLB_LRU) {
-		slots_rotate(slots, way, slots[way]);
-		return 0;
+	if (unit->keeping == KEEP_TREE) {
+		tree_touch(&unit->sets_kept[set].word, unit->ways, way);
+		return;
 	}
-	if (unit->conf.policy == VM_TLB_PLRU)
-		tree_touch(&unit->trees[set], unit->ways, way);
-	return way;
+	if (unit->conf.policy != VM_TLB_LRU)
+		return;
+	if (unit->keeping == KEEP_WORD)
+		unit->sets_kept[set].word = word_touch(unit->sets_kept[set].word, way);
+	else
+		slots_rotate(slots, way, slots[way]);
 }
 
-/* An invalid way, the last one of an ordered set, or `ways`. */
+/* An invalid way, the last one where entries move, or `ways`. */
 static uint32_t hole_find(const struct unit *unit, const struct slot *slots)
 {
-	bool is_ordered = unit->conf.policy == VM_TLB_LRU || unit->conf.policy == VM_TLB_FIFO;
 	for (uint32_t i = 0; i < unit->ways; i++) {
-		uint32_t way = is_ordered ? unit->ways - 1 - i : i;
+		uint32_t way = unit->keeping == KEEP_MOVING ? unit->ways - 1 - i : i;
 		if (!(slots[way].key & KEY_VALID))
 			return way;
 	}
@@ -99,13 +111,15 @@ static uint32_t hole_find(const struct unit *unit, const struct slot *slots)
 
 ALLOT_INLINE uint32_t victim_find(struct vm_tlb_state *s, const struct unit *unit, uint32_t set)
 {
-	switch (unit->conf.policy) {
-	case VM_TLB_PLRU:
-		return tree_victim(unit->trees[set], unit->ways);
-	case VM_TLB_RANDOM:
-		return (uint32_t)(random_step(&s->random) % unit->ways);
-	default:
+	switch (unit->keeping) {
+	case KEEP_TREE:
+		return tree_victim(unit->sets_kept[set].word, unit->ways);
+	case KEEP_WORD:
+		return word_place(unit->sets_kept[set].word, unit->ways - 1);
+	case KEEP_MOVING:
 		return unit->ways - 1;
+	default:
+		return (uint32_t)(random_step(&s->random) % unit->ways);
 	}
 }
 
@@ -114,52 +128,59 @@ ALLOT_INLINE void unit_insert(struct vm_tlb_state *s, struct unit *unit, uint32_
 {
 	struct slot *slots = set_slots(unit, set);
 	uint32_t way = unit->ways;
-	if (unit->used < unit->conf.entries)
+	if (unlikely(unit->used < unit->conf.entries))
 		way = hole_find(unit, slots);
-	if (way < unit->ways) {
+	if (unlikely(way < unit->ways)) {
 		unit->used++;
 	} else {
 		way = victim_find(s, unit, set);
 		s->statistics.evictions++;
 	}
-	if (unit->conf.policy == VM_TLB_LRU || unit->conf.policy == VM_TLB_FIFO) {
+	if (unit->keeping == KEEP_MOVING) {
 		slots_rotate(slots, way, slot);
 		return;
 	}
-	slots[way] = slot;
-	if (unit->conf.policy == VM_TLB_PLRU)
-		tree_touch(&unit->trees[set], unit->ways, way);
+	slot_put(unit, set, way, slot);
+	if (unit->keeping == KEEP_WORD)
+		unit->sets_kept[set].word = word_touch(unit->sets_kept[set].word, way);
+	else if (unit->keeping == KEEP_TREE)
+		tree_touch(&unit->sets_kept[set].word, unit->ways, way);
 }
 
 /* ---- the filter ---- */
 
 static void filters_empty(struct vm_tlb *tlb)
 {
-	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
-		for (uint64_t i = 0; i <= tlb->filters[kind].mask; i++)
-			tlb->filters[kind].pages[i] = FILTER_EMPTY;
+	const struct vm_tlb_state *s = tlb->state;
+	for (uint32_t i = 0; i < s->conf.unit_count; i++)
+		for (uint32_t j = 0; s->units[i].filter != NULL &&
+				     j < s->units[i].sets * VM_KIND_COUNT; j++)
+			s->units[i].filter[j] = FILTER_EMPTY;
 }
 
 /* The page of `slot`, which holds `va`, is the one used last in `set` of `unit`. */
 ALLOT_INLINE void filter_set(struct vm_tlb *tlb, const struct vm_tlb_state *s,
 			     const struct unit *unit, uint32_t set, struct slot slot, uint64_t va)
 {
-	bool is_base = (slot.key >> KEY_SIZE_SHIFT & KEY_SIZE_MASK) == 0 && !s->is_divided;
-	unsigned allowed = is_base ? s->allowed[slot.data & DATA_ALLOWED_MASK] : 0;
-	for (unsigned kinds = unit->filter_kinds, kind = 0; kinds != 0; kinds >>= 1, kind++)
-		if (kinds & 1)
-			tlb->filters[kind].pages[set] =
-				allowed >> kind & 1 ? va >> tlb->page_shift : FILTER_EMPTY;
+	uint64_t *pages = unit->filter + (size_t)set * VM_KIND_COUNT;
+	const uint64_t *denied = s->denied[slot.data & DATA_ALLOWED_MASK];
+	uint64_t page = va >> tlb->page_shift;
+	if (unlikely((slot.key & KEY_SIZE_MASK << KEY_SIZE_SHIFT) != 0 || s->is_divided))
+		page = FILTER_EMPTY;
+	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
+		pages[kind] = page | denied[kind];
 }
 
 static void allowed_compute(struct vm_tlb_state *s)
 {
 	for (unsigned data = 0; data <= DATA_ALLOWED_MASK; data++) {
 		s->allowed[data] = 0;
-		for (enum vm_kind kind = VM_LOAD; kind < VM_KIND_COUNT; kind++)
-			if (data_allows(data, vm_rights_needed(kind, s->is_user),
-					kind_stores(kind)))
-				s->allowed[data] |= (uint8_t)(1u << kind);
+		for (enum vm_kind kind = VM_LOAD; kind < VM_KIND_COUNT; kind++) {
+			bool is_allowed = data_allows(data, vm_rights_needed(kind, s->is_user),
+						      kind_stores(kind));
+			s->allowed[data] |= (uint8_t)((unsigned)is_allowed << kind);
+			s->denied[data][kind] = is_allowed ? 0 : FILTER_EMPTY;
+		}
 	}
 }
 
@@ -175,14 +196,15 @@ struct place {
 ALLOT_INLINE bool unit_find(const struct vm_tlb_state *s, struct unit *unit, uint64_t owner,
 			    uint64_t va, struct place *out)
 {
-	for (unsigned sizes = unit->conf.sizes, size = 0; sizes != 0; sizes >>= 1, size++) {
+	unsigned sizes = unit->conf.sizes & s->sizes_seen;
+	for (unsigned size = 0; sizes != 0; sizes >>= 1, size++) {
 		if (!(sizes & 1))
 			continue;
 		uint64_t vpn = page_of(s, va, size);
 		uint32_t set = (uint32_t)vpn & (unit->sets - 1);
-		uint32_t way = set_find(set_slots(unit, set), unit->ways,
-					key_make(vpn, owner, size),
-					key_make(vpn, KEY_GLOBAL, size));
+		uint32_t way = set_find(unit, set, key_make(vpn, owner, size));
+		if (way == unit->ways && s->has_global)
+			way = set_find(unit, set, key_make(vpn, KEY_GLOBAL, size));
 		if (way == unit->ways)
 			continue;
 		*out = (struct place){unit, set, way};
@@ -191,7 +213,7 @@ ALLOT_INLINE bool unit_find(const struct vm_tlb_state *s, struct unit *unit, uin
 	return false;
 }
 
-static struct slot *place_slot(const struct place *place)
+ALLOT_INLINE struct slot *place_slot(const struct place *place)
 {
 	return set_slots(place->unit, place->set) + place->way;
 }
@@ -215,10 +237,11 @@ static void page_drop(struct vm_tlb *tlb, uint64_t va)
 	filters_empty(tlb);
 }
 
-static struct slot slot_make(const struct vm_tlb_state *s, uint64_t va,
-			     const struct vm_translation *found)
+ALLOT_INLINE struct slot slot_make(struct vm_tlb_state *s, uint64_t va,
+				   const struct vm_translation *found)
 {
 	uint64_t owner = found->is_global ? KEY_GLOBAL : s->own;
+	entry_seen(s, found->size, found->is_global);
 	return (struct slot){
 		.key = key_make(page_of(s, va, found->size), owner, found->size),
 		.data = found->ppn << DATA_PPN_SHIFT | (found->is_dirty ? DATA_DIRTY : 0u) |
@@ -238,13 +261,13 @@ ALLOT_INLINE void route_fill(struct vm_tlb *tlb, const struct route *route, unsi
 			continue;
 		uint32_t set = (uint32_t)(slot.key >> KEY_VPN_SHIFT) & (unit->sets - 1);
 		unit_insert(s, unit, set, slot);
-		if (unit->filter_kinds != 0)
+		if (unit->filter != NULL)
 			filter_set(tlb, s, unit, set, slot, va);
 	}
 }
 
 /* Ask the page tables. False on a fault, which leaves no unit with anything of that page. */
-static bool walk(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind, struct vm_translation *found)
+ALLOT_INLINE bool walk(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind, struct vm_translation *found)
 {
 	struct vm_tlb_state *s = tlb->state;
 	*found = (struct vm_translation){0};
@@ -289,33 +312,30 @@ static ALLOT_OUTLINE bool dirty_set(struct vm_tlb *tlb, uint64_t va, enum vm_kin
 }
 
 /* The entry at `place`, the first unit of whose rank is number `before` of the route, is used. */
-ALLOT_INLINE bool hit(struct vm_tlb *tlb, const struct route *route, unsigned before,
+static bool hit(struct vm_tlb *tlb, const struct route *route, unsigned before,
 		      struct place place, uint64_t va, enum vm_kind kind)
 {
 	struct vm_tlb_state *s = tlb->state;
-	unsigned needed = vm_rights_needed(kind, s->is_user);
 	struct slot slot = *place_slot(&place);
-	if (unlikely((slot.data & needed) != needed))
-		return access_again(tlb, route, va, kind);
-	if (unlikely(kind_stores(kind) && !(slot.data & DATA_DIRTY))) {
+	if (unlikely(!(s->allowed[slot.data & DATA_ALLOWED_MASK] >> kind & 1))) {
+		unsigned needed = vm_rights_needed(kind, s->is_user);
+		if ((slot.data & needed) != needed)
+			return access_again(tlb, route, va, kind);
 		if (!dirty_set(tlb, va, kind))
 			return false;
 		slot.data |= DATA_DIRTY;
 	}
 	unit_touch(place.unit, place.set, place.way);
-	if (place.unit->filter_kinds != 0)
+	if (place.unit->filter != NULL)
 		filter_set(tlb, s, place.unit, place.set, slot, va);
 	route_fill(tlb, route, before, slot, va);
 	return true;
 }
 
-static bool is_address(const struct vm_tlb_state *s, uint64_t va)
+ALLOT_INLINE bool is_address(const struct vm_tlb_state *s, uint64_t va)
 {
-	const struct vm_geometry *g = s->conf.geometry;
-	if (likely((va & ~s->va_mask) == 0))
-		return likely(!g->is_canonical) || !(va >> (g->va_bits - 1) & 1) ||
-		       g->va_bits == 64;
-	return g->is_canonical && (va | s->va_mask >> 1) == UINT64_MAX;
+	return likely((va & ~s->low_mask) == 0) ||
+	       (s->conf.geometry->is_canonical && (va | s->low_mask) == UINT64_MAX);
 }
 
 static ALLOT_COLD bool access_nowhere(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind)
@@ -357,10 +377,10 @@ ALLOT_INLINE bool access_page(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind
 /* ---- references to more than one page ---- */
 
 /* The last byte of the page that holds `va`. */
-static uint64_t page_last(const struct vm_tlb_state *s, uint64_t va)
+ALLOT_INLINE uint64_t page_last(const struct vm_tlb_state *s, uint64_t va)
 {
 	uint64_t bytes = s->conf.geometry->page_bytes;
-	return va - va % bytes + bytes - 1;
+	return likely(!s->is_divided) ? va | s->page_mask : va - va % bytes + bytes - 1;
 }
 
 static bool access_pages(struct vm_tlb *tlb, uint64_t va, uint64_t last, enum vm_kind kind)
@@ -388,9 +408,9 @@ static bool rank_use(struct vm_tlb *tlb, const struct route *route, unsigned fir
 		rank.units[rank.count++] = route->units[i];
 		if (!unit_find(s, route->units[i], s->own, va & s->va_mask, &place))
 			continue;
-		*place_slot(&place) = slot;
+		slot_put(place.unit, place.set, place.way, slot);
 		unit_touch(place.unit, place.set, place.way);
-		if (place.unit->filter_kinds != 0)
+		if (place.unit->filter != NULL)
 			filter_set(tlb, s, place.unit, place.set, slot, va);
 		return true;
 	}
@@ -433,14 +453,14 @@ static bool access_reference(struct vm_tlb *tlb, uint64_t va, uint64_t last, enu
 	return true;
 }
 
-bool vm_tlb_access_slowly(struct vm_tlb *tlb, uint64_t va, uint64_t bytes, enum vm_kind kind)
+static ALLOT_OUTLINE bool access_anyhow(struct vm_tlb *tlb, uint64_t va, uint64_t last,
+					enum vm_kind kind)
 {
 	struct vm_tlb_state *s = tlb->state;
-	if (s->routes[kind].count == 0) {
+	if (unlikely(s->routes[kind].count == 0)) {
 		s->statistics.accesses[kind]++;
 		return true;
 	}
-	uint64_t last = va + (bytes > 0 ? bytes - 1 : 0);
 	if (likely(last >= va && last <= page_last(s, va))) {
 		s->statistics.accesses[kind]++;
 		return access_page(tlb, va, kind);
@@ -451,6 +471,103 @@ bool vm_tlb_access_slowly(struct vm_tlb *tlb, uint64_t va, uint64_t bytes, enum 
 	return s->conf.counting == VM_TLB_COUNT_REFERENCES
 		       ? access_reference(tlb, va, last, kind)
 		       : access_pages(tlb, va, last, kind);
+}
+
+/* ---- the short cut: base pages in units that keep their order in words ---- */
+
+/* Enter `slot` in one of these units. */
+ALLOT_INLINE void cut_insert(struct vm_tlb_state *s, struct unit *unit, uint32_t set,
+			     struct slot slot)
+{
+	uint64_t word = unit->sets_kept[set].word;
+	uint32_t way = word_place(word, unit->ways - 1);
+	if (unlikely(unit->used < unit->conf.entries)) {
+		unit_insert(s, unit, set, slot);
+		return;
+	}
+	s->statistics.evictions++;
+	slot_put(unit, set, way, slot);
+	unit->sets_kept[set].word = word_rotate(word, unit->ways);
+}
+
+/* Enter `slot` in the units of the first `count` ranks. */
+ALLOT_INLINE void cut_fill(struct vm_tlb *tlb, const struct route *route, unsigned count,
+			   struct slot slot, uint64_t va)
+{
+	struct vm_tlb_state *s = tlb->state;
+	uint32_t vpn = (uint32_t)(slot.key >> KEY_VPN_SHIFT);
+	for (unsigned i = count; i-- > 1;)
+		cut_insert(s, route->cut[i], vpn & (route->cut[i]->sets - 1), slot);
+	uint32_t set = vpn & (route->cut[0]->sets - 1);
+	cut_insert(s, route->cut[0], set, slot);
+	filter_set(tlb, s, route->cut[0], set, slot, va);
+}
+
+/* An access to a page of which its unit of rank 1 knows nothing. */
+static ALLOT_OUTLINE bool cut_miss(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind)
+{
+	struct vm_tlb_state *s = tlb->state;
+	const struct route *route = &s->routes[kind];
+	uint64_t vpn = va >> tlb->page_shift, key = key_make(vpn, s->own, 0);
+	struct vm_translation found;
+	tlb->accesses[kind]++;
+	s->statistics.misses[0][kind]++;
+	for (unsigned i = 1; i < route->cut_count; i++) {
+		struct unit *unit = route->cut[i];
+		uint32_t set = (uint32_t)vpn & (unit->sets - 1);
+		const struct slot *slots = set_slots(unit, set);
+		uint32_t way = set_find(unit, set, key);
+		if (way == unit->ways) {
+			s->statistics.misses[unit->conf.rank - 1][kind]++;
+			continue;
+		}
+		if (unlikely(!(s->allowed[slots[way].data & DATA_ALLOWED_MASK] >> kind & 1)))
+			return hit(tlb, route, route->cut_before[i],
+				   (struct place){unit, set, way}, va, kind);
+		unit->sets_kept[set].word = word_touch(unit->sets_kept[set].word, way);
+		cut_fill(tlb, route, i, slots[way], va);
+		return true;
+	}
+	s->statistics.walks++;
+	if (unlikely(!walk(tlb, va, kind, &found)))
+		return false;
+	struct slot slot = slot_make(s, va, &found);
+	if (likely(found.size == 0))
+		cut_fill(tlb, route, route->cut_count, slot, va);
+	else
+		route_fill(tlb, route, route->count, slot, va);
+	return true;
+}
+
+/*
+ * What is not the filter's is mostly a hit in the same unit's sets, or a miss of base pages: these
+ * come first, with as little as they need. All the rest is for access_anyhow().
+ */
+bool vm_tlb_access_slowly(struct vm_tlb *tlb, uint64_t va, uint64_t bytes, enum vm_kind kind)
+{
+	struct vm_tlb_state *s = tlb->state;
+	const struct route *route = &s->routes[kind];
+	uint64_t last = va + (bytes > 0 ? bytes - 1 : 0);
+	uint64_t vpn = va >> tlb->page_shift;
+	if (unlikely(route->cut_count == 0 || last >> tlb->page_shift != vpn ||
+		     (va & ~s->low_mask) != 0))
+		return access_anyhow(tlb, va, last, kind);
+	struct unit *unit = route->cut[0];
+	uint32_t set = (uint32_t)vpn & (unit->sets - 1);
+	struct slot *slots = set_slots(unit, set);
+	uint32_t way = set_find(unit, set, key_make(vpn, s->own, 0));
+	if (way == unit->ways) {
+		bool has_only_these = s->sizes_seen <= 1 && !s->has_global;
+		return has_only_these && unit->conf.rank == 1
+			       ? cut_miss(tlb, va, kind)
+			       : access_anyhow(tlb, va, last, kind);
+	}
+	if (unlikely(!(s->allowed[slots[way].data & DATA_ALLOWED_MASK] >> kind & 1)))
+		return access_anyhow(tlb, va, last, kind);
+	unit->sets_kept[set].word = word_touch(unit->sets_kept[set].word, way);
+	filter_set(tlb, s, unit, set, slots[way], va);
+	tlb->accesses[kind]++;
+	return true;
 }
 
 size_t vm_tlb_run(struct vm_tlb *tlb, const struct vm_access *accesses, size_t count)

@@ -3,8 +3,8 @@
  * TLBs at rest: which there can be, how they lie in memory, and looking at them without changing
  * anything.
  *
- * Memory, in this order: the state; the space of each identifier; of each unit its entries and,
- * for PLRU, its trees; of each kind of access its filter.
+ * Memory, in this order: the state; the space of each identifier; of each unit its entries and the
+ * sets' orders; the filters of those of rank 1.
  */
 #include "vm/tlb.h"
 
@@ -211,10 +211,19 @@ static void *layout_take(struct layout *layout, size_t count, size_t bytes)
 	return piece;
 }
 
-/* Does the filter of `kind` speak of this unit? */
-static bool is_filtered(const struct vm_tlb_unit *unit, unsigned kind)
+static enum keeping keeping_of(uint8_t policy, uint32_t ways)
 {
-	return unit->rank == 1 && (unit->sizes & SIZES_4K) && (unit->kinds >> kind & 1);
+	if (policy == VM_TLB_RANDOM)
+		return KEEP_NOTHING;
+	if (policy == VM_TLB_PLRU)
+		return KEEP_TREE;
+	return ways <= WORD_WAYS_MAX ? KEEP_WORD : KEEP_MOVING;
+}
+
+static void words_start(struct unit *unit)
+{
+	for (uint32_t set = 0; set < unit->sets && unit->keeping == KEEP_WORD; set++)
+		unit->sets_kept[set].word = WORD_START;
 }
 
 static void layout_unit(struct layout *layout, struct unit *unit, const struct vm_tlb_unit *conf)
@@ -224,25 +233,32 @@ static void layout_unit(struct layout *layout, struct unit *unit, const struct v
 	unit->sets = conf->entries / unit->ways;
 	unit->set_shift = (uint8_t)log2_floor(unit->sets);
 	unit->used = 0;
-	unit->filter_kinds = 0;
+	unit->filter = NULL;
 	unit->slots = layout_take(layout, conf->entries, sizeof(*unit->slots));
-	unit->trees = NULL;
-	if (conf->policy == VM_TLB_PLRU)
-		unit->trees = layout_take(layout, unit->sets, sizeof(*unit->trees));
+	unit->sets_kept = layout_take(layout, unit->sets, sizeof(*unit->sets_kept));
+	unit->keeping = keeping_of(conf->policy, unit->ways);
 }
 
-static void layout_filter(struct layout *layout, struct vm_tlb *tlb, struct unit *units,
-			  uint32_t unit_count, unsigned kind)
+/* A unit's filter is of all kinds of access; those the unit is not for are never asked. */
+static void layout_filters(struct layout *layout, struct vm_tlb *tlb, struct unit *units,
+			   uint32_t unit_count)
 {
-	uint32_t sets = 1;
+	uint64_t *nobody = layout_take(layout, VM_KIND_COUNT, sizeof(uint64_t));
+	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
+		tlb->filters[kind] = (struct vm_tlb_filter){nobody, 0};
 	for (uint32_t i = 0; i < unit_count; i++) {
-		if (!is_filtered(&units[i].conf, kind))
+		struct unit *unit = &units[i];
+		if (unit->conf.rank != 1 || !(unit->conf.sizes & SIZES_4K))
 			continue;
-		sets = units[i].sets;
-		units[i].filter_kinds |= (uint8_t)(1u << kind);
+		unit->filter = layout_take(layout, (size_t)unit->sets * VM_KIND_COUNT,
+					   sizeof(uint64_t));
+		for (unsigned kind = 0; kind < VM_KIND_COUNT && layout->memory != NULL; kind++)
+			if (unit->conf.kinds >> kind & 1)
+				tlb->filters[kind] = (struct vm_tlb_filter){
+					unit->filter + kind, unit->sets - 1};
 	}
-	tlb->filters[kind].mask = sets - 1;
-	tlb->filters[kind].pages = layout_take(layout, sets, sizeof(uint64_t));
+	for (unsigned kind = 0; kind < VM_KIND_COUNT && layout->memory != NULL; kind++)
+		nobody[kind] = FILTER_EMPTY;
 }
 
 /* Lay everything out behind `layout`; returns the bytes. `tlb` and `units` are filled in. */
@@ -256,8 +272,7 @@ static size_t layout_all(struct layout *layout, const struct vm_tlb_conf *conf,
 		tlb->state->spaces = spaces;
 	for (uint32_t i = 0; i < conf->unit_count; i++)
 		layout_unit(layout, &units[i], &conf->units[i]);
-	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
-		layout_filter(layout, tlb, units, conf->unit_count, kind);
+	layout_filters(layout, tlb, units, conf->unit_count);
 	return layout->used;
 }
 
@@ -270,6 +285,26 @@ size_t vm_tlb_bytes(const struct vm_tlb_conf *conf)
 	return conf_check(conf, &no_words) ? layout_all(&layout, conf, &tlb, units) : 0;
 }
 
+/* The short cut of a route, all of whose ranks must have a unit for it. */
+static void cut_make(struct route *route)
+{
+	unsigned ranks = 0, count = 0;
+	for (unsigned i = 0, first = 0; i < route->count; i++) {
+		struct unit *unit = route->units[i];
+		if (i == 0 || unit->conf.rank != route->units[i - 1]->conf.rank) {
+			first = i;
+			ranks++;
+		}
+		if (!(unit->conf.sizes & SIZES_4K) || unit->conf.policy != VM_TLB_LRU ||
+		    unit->keeping != KEEP_WORD)
+			continue;
+		route->cut[count] = unit;
+		route->cut_before[count++] = first;
+	}
+	bool is_filtered = count > 0 && route->cut[0]->filter != NULL;
+	route->cut_count = count == ranks && is_filtered ? count : 0;
+}
+
 static void routes_make(struct vm_tlb_state *s)
 {
 	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++) {
@@ -279,6 +314,8 @@ static void routes_make(struct vm_tlb_state *s)
 				if (s->units[i].conf.rank == rank &&
 				    (s->units[i].conf.kinds >> kind & 1))
 					route->units[route->count++] = &s->units[i];
+		if (!s->is_divided)
+			cut_make(route);
 	}
 }
 
@@ -308,10 +345,14 @@ bool vm_tlb_init(struct vm_tlb *tlb, void *memory, size_t memory_bytes,
 	s->spaces_next = conf->asid_count > 1 ? 1 : 0;
 	s->is_user = true;
 	s->is_divided = g->page_shift == 0;
+	s->page_mask = g->page_bytes - 1;
+	s->low_mask = g->is_canonical ? s->va_mask >> 1 : s->va_mask;
 	for (unsigned size = 0; size < g->size_count && !s->is_divided; size++)
 		s->shifts[size] = (uint8_t)log2_floor(vm_geometry_page_bytes(g, size));
 	/* A page found by division has no shift; any one does for a filter that stays empty. */
 	tlb->page_shift = s->is_divided ? 1 : g->page_shift;
+	for (uint32_t i = 0; i < conf->unit_count; i++)
+		words_start(&s->units[i]);
 	routes_make(s);
 	tlb_begin(tlb);
 	return true;
@@ -342,10 +383,18 @@ uint32_t vm_tlb_sets(const struct vm_tlb *tlb, unsigned unit)
 	return tlb->state->units[unit].sets;
 }
 
+/* A way as it is shown: by age, where there is an order. */
 static struct slot *slot_at(const struct vm_tlb *tlb, unsigned unit, uint32_t set, uint32_t way)
 {
 	const struct unit *u = &tlb->state->units[unit];
-	return u->slots + (size_t)set * u->ways + way;
+	uint32_t place = u->keeping == KEEP_WORD ? word_place(u->sets_kept[set].word, way) : way;
+	return u->slots + (size_t)set * u->ways + place;
+}
+
+static struct slot *slot_set(const struct vm_tlb *tlb, unsigned unit, uint32_t set)
+{
+	const struct unit *u = &tlb->state->units[unit];
+	return u->slots + (size_t)set * u->ways;
 }
 
 static void entry_show(struct slot slot, struct vm_tlb_entry *out)
@@ -375,9 +424,13 @@ void vm_tlb_entry_put(struct vm_tlb *tlb, unsigned unit, uint32_t set, uint32_t 
 	assert((entry->vpn & (tlb->state->units[unit].sets - 1)) == set);
 	tlb->state->units[unit].used -= (uint32_t)(slot->key & KEY_VALID);
 	tlb->state->units[unit].used += entry->is_valid;
-	slot->key = key_make(entry->vpn, owner | entry->is_valid, entry->size);
-	slot->data = entry->ppn << DATA_PPN_SHIFT | (entry->is_dirty ? DATA_DIRTY : 0u) |
-		     (entry->rights & DATA_RIGHTS_MASK);
+	uint32_t place = (uint32_t)(slot - slot_set(tlb, unit, set));
+	slot_put(&tlb->state->units[unit], set, place, (struct slot){
+		.key = key_make(entry->vpn, owner | entry->is_valid, entry->size),
+		.data = entry->ppn << DATA_PPN_SHIFT | (entry->is_dirty ? DATA_DIRTY : 0u) |
+			(entry->rights & DATA_RIGHTS_MASK),
+	});
+	entry_seen(tlb->state, entry->size, entry->asid == VM_TLB_GLOBAL);
 	tlb_begin(tlb);
 }
 
@@ -437,7 +490,7 @@ static bool check_filter(const struct vm_tlb *tlb, unsigned index, unsigned kind
 			 struct text *why)
 {
 	const struct vm_tlb_state *s = tlb->state;
-	uint64_t page = tlb->filters[kind].pages[set];
+	uint64_t page = tlb->filters[kind].pages[(size_t)set * VM_KIND_COUNT];
 	struct vm_tlb_look look;
 	if (page == FILTER_EMPTY)
 		return true;
@@ -464,7 +517,7 @@ static bool check_unit(const struct vm_tlb *tlb, unsigned index, struct text *wh
 				return false;
 		}
 		for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
-			if ((unit->filter_kinds >> kind & 1) &&
+			if (unit->filter != NULL && (unit->conf.kinds >> kind & 1) &&
 			    !check_filter(tlb, index, kind, set, why))
 				return false;
 	}

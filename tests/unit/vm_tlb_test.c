@@ -25,7 +25,7 @@ enum {
 	LARGE_SHIFT = 10,
 	LARGE_PAGES = 16,
 	GLOBAL_FIRST = 224, /* pages from here on are the same in every space */
-	ENTRIES_MAX = 64,
+	ENTRIES_MAX = 256,
 	SETS_MAX = 64,
 	OPERATIONS = 3000,
 	MESSAGE_BYTES = 200,
@@ -58,6 +58,7 @@ struct tables {
 	struct page large[SPACES][LARGE_PAGES]; /* where present, in place of 16 base pages */
 	uint64_t space;
 	uint64_t walks;
+	bool has_global;
 };
 
 static bool tables_translate(void *context, uint64_t va, enum vm_kind kind, bool is_user,
@@ -70,7 +71,7 @@ static bool tables_translate(void *context, uint64_t va, enum vm_kind kind, bool
 		return false;
 	}
 	uint64_t number = va >> PAGE_SHIFT;
-	bool is_global = number >= GLOBAL_FIRST;
+	bool is_global = t->has_global && number >= GLOBAL_FIRST;
 	uint64_t space = is_global ? 0 : t->space;
 	struct page *page = &t->large[space][va >> LARGE_SHIFT];
 	bool is_large = page->is_present;
@@ -104,6 +105,7 @@ static struct page page_draw(struct random_source *random, unsigned present_of_8
 static void tables_fill(struct tables *t, struct random_source *random, bool has_large)
 {
 	memset(t, 0, sizeof(*t));
+	t->has_global = random_below(random, 2);
 	for (unsigned space = 0; space < SPACES; space++) {
 		for (unsigned i = 0; i < PAGES; i++)
 			t->base[space][i] = page_draw(random, 7);
@@ -488,9 +490,13 @@ struct pair {
 static void unit_draw(struct random_source *random, struct vm_tlb_unit *unit, unsigned rank,
 		      unsigned sizes, unsigned kinds)
 {
+	/* Up to 16 ways, and more, are kept in different manners. */
+	static const unsigned many_ways[] = {8, 12, 15, 16, 17, 20, 24};
 	unsigned sets_shift = (unsigned)random_below(random, 4);
 	unsigned policy = (unsigned)random_below(random, VM_TLB_POLICY_COUNT);
 	unsigned ways = (unsigned)random_between(random, 1, 6);
+	if (random_below(random, 4) == 0)
+		ways = many_ways[random_below(random, 7)];
 	if (policy == VM_TLB_PLRU)
 		ways = 1u << random_below(random, 4);
 	*unit = (struct vm_tlb_unit){
@@ -514,6 +520,7 @@ static void conf_draw(struct random_source *random, struct vm_tlb_conf *conf)
 	conf->counting = random_below(random, 2) ? VM_TLB_COUNT_PAGES : VM_TLB_COUNT_REFERENCES;
 	conf->seed = random_next(random);
 	conf->translate = tables_translate;
+	bool is_lru = random_below(random, 2);
 	for (unsigned rank = 1; rank <= ranks; rank++) {
 		struct vm_tlb_unit *next = &conf->units[conf->unit_count];
 		switch (random_below(random, 4)) {
@@ -536,6 +543,8 @@ static void conf_draw(struct random_source *random, struct vm_tlb_conf *conf)
 			conf->unit_count += 2;
 		}
 	}
+	for (unsigned i = 0; i < conf->unit_count && is_lru; i++)
+		conf->units[i].policy = VM_TLB_LRU;
 }
 
 static void pair_init(struct pair *p, uint64_t seed)
@@ -561,7 +570,7 @@ static void page_change(struct pair *p)
 	unsigned number = (unsigned)random_below(&p->random, PAGES);
 	struct page page = page_draw(&p->random, 7);
 	uint64_t va = (uint64_t)number << PAGE_SHIFT;
-	if (number >= GLOBAL_FIRST)
+	if (p->tlb_tables.has_global && number >= GLOBAL_FIRST)
 		space = 0;
 	p->tlb_tables.base[space][number] = p->model_tables.base[space][number] = page;
 	vm_tlb_flush_range(&p->tlb, space, va, 64);
@@ -705,6 +714,7 @@ static void tlb_make(struct vm_tlb *tlb, uint32_t asid_count, unsigned policy, u
 		.context = &tables,
 	};
 	memset(&tables, 0, sizeof(tables));
+	tables.has_global = true;
 	for (unsigned i = 0; i < SPACES * PAGES; i++)
 		tables.base[i / PAGES][i % PAGES] =
 			(struct page){.is_present = true, .rights = RIGHTS_ALL};
