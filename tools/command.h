@@ -18,6 +18,7 @@ enum {
 	STATUS_OK = 0,
 	STATUS_FAILURE = 1,
 	STATUS_USAGE = 2,
+	STATUS_DAMAGED = 4,          /* input was damaged, and used up to there */
 	STATUS_WRAPPER = 125,        /* allot itself failed, wrong usage included */
 	STATUS_NOT_EXECUTABLE = 126,
 	STATUS_NOT_FOUND = 127,
@@ -52,6 +53,7 @@ struct command {
 	bool is_wrapper;                      /* its operands are another command line */
 	const char *operands_option;          /* option that lists operands to choose from, or NULL;
 						 another command line then follows "--" alone */
+	const struct command *const *subcommands; /* NULL-terminated, named "vm tlb"; or NULL */
 	int (*run)(int argc, char **argv);    /* argv[0] is the command's name */
 };
 
@@ -60,6 +62,12 @@ extern const struct command command_run;
 extern const struct command command_list;
 extern const struct command command_doctor;
 extern const struct command command_bench;
+extern const struct command command_vm;
+extern const struct command command_vm_translate;
+extern const struct command command_vm_tlb;
+extern const struct command command_vm_policy;
+extern const struct command command_vm_trace;
+extern const struct command command_vm_cc;
 extern const struct command command_help;
 
 /* All but command_allot, NULL-terminated, in the order they are shown. */
@@ -68,13 +76,26 @@ extern const struct command *const commands[];
 /* The command called `name`, or NULL. */
 const struct command *command_find(const char *name);
 
+/* The subcommand of `command` called `name`, without its command's name, or NULL. */
+const struct command *subcommand_find(const struct command *command, const char *name);
+
+/* The part of a command's name that is its own: "tlb" of "vm tlb". */
+const char *command_own_name(const struct command *command);
+
 /* The command whose name is nearest to the misspelt `name`, or NULL when none is near. */
 const struct command *command_nearest(const char *name);
+const struct command *subcommand_nearest(const struct command *command, const char *name);
 
 int run_main(int argc, char **argv);
 int list_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
+int vm_main(int argc, char **argv);
+int vm_translate_main(int argc, char **argv);
+int vm_tlb_main(int argc, char **argv);
+int vm_policy_main(int argc, char **argv);
+int vm_trace_main(int argc, char **argv);
+int vm_cc_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
 #endif

@@ -156,4 +156,87 @@ expect 'added to it' 0 '2' '' bash -c "'$measure' -o figures true; wc -l <figure
 expect 'a program that a signal ends' 139 '' '*status=139' "$measure" sh -c 'kill -11 $$'
 expect 'a program that is not there' 127 '' 'allot-measure: ./none: *' "$measure" ./none
 
+# ---- vm
+
+expect 'vm lists its subcommands' 0 '*translate*tlb*policy*trace*cc*' 'next: *' "$allot" help vm
+expect 'help of a subcommand' 0 'usage: allot vm policy *--frames*' 'next: *' "$allot" help vm policy
+expect 'a near subcommand is named' 2 '' "*'trnslate' (did you mean 'translate'?)" \
+	"$allot" vm trnslate
+expect 'vm alone is wrong usage' 2 '' 'usage: allot vm *' "$allot" vm
+expect 'the example of the book' 0 '*PA*0x354*exact*cache hit?*yes*byte*0x36*exact*' 'next: *' \
+	"$allot" vm translate --machine csapp 0x3d4
+expect 'its page fault' 0 '*page fault?*yes*error code*0x4*' 'next: *' \
+	"$allot" vm translate --machine csapp 0x40
+expect 'pages of 100 bytes' 0 '*150 = 1 x 100 + 50*650*exact*' 'next: *' \
+	"$allot" vm translate --machine notes100 150
+expect 'no page tables, no address' 0 '*PMD index*356*PA*n/a*' 'next: *' \
+	"$allot" vm translate 0x7f3d6c9fdabc
+expect 'what is no address' 2 '' "*'12z' is no address*" "$allot" vm translate 12z
+expect 'a machine misspelt' 2 '' "*'cspp' (did you mean 'csapp'?)" \
+	"$allot" vm translate --machine cspp 1
+expect 'translate as JSON' 0 'allot.vm.translate/1' '' json_valid "$allot" vm translate --json 1
+expect 'Belady'\''s anomaly' 0 '*fifo *9*10*lru *10*8*opt *7*6*clock *9*10*anomaly*' 'next: *' \
+	"$allot" vm policy 1 2 3 4 1 2 5 1 2 3 4 5
+expect 'step by step' 0 '*fault 4, 1 leaves*hit*' 'next: *' \
+	"$allot" vm policy --explain --policy fifo --frames 3 1 2 3 4 1 2 5 1 2 3 4 5
+expect 'a policy misspelt' 2 '' "*'lur' (did you mean 'lru'?)" "$allot" vm policy --policy lur 1
+expect 'no frames' 2 '' "*'0' is no number from 1*" "$allot" vm policy --frames 0 1
+expect 'policy as JSON' 0 'allot.vm.policy/1' '' json_valid "$allot" vm policy --json 1 2
+expect 'a switch flushes' 0 '*@1 *2 flushed*0x1000 *walk*' 'next: *' \
+	"$allot" vm tlb --asids 0 0x1000 @1 0x1000
+expect 'or keeps' 0 '*@1 *0 flushed*@0 *0 flushed*0x1000 *hit in rank 1*' 'next: *' \
+	"$allot" vm tlb --asids 4 0x1000 @1 0x1000 @0 0x1000
+expect 'a TLB that cannot be' 2 '' '*12 sets*power of two*' "$allot" vm tlb --tlb 24x2
+expect 'tlb as JSON' 0 'allot.vm.tlb/1' '' json_valid "$allot" vm tlb --json
+printf 'I  1000,4\n L 2000,8\n S 2ffc,8\n==1== end\n' >lackey
+expect 'a trace' 0 '*load *1*store *2*fetch *1*crossing *1*rank 1 *walks *3*' 'next: *' \
+	"$allot" vm trace --lackey lackey --tlb 4x2
+expect 'its curve and working set' 0 '*faults by frames*exact*mean*' 'next: *' \
+	"$allot" vm trace --lackey lackey --curve --tau 2
+expect 'trace as JSON' 0 'allot.vm.trace/1' '' json_valid "$allot" vm trace --json --lackey lackey
+expect 'a trace into another form and back' 0 '*load *1*store *2*fetch *1*' 'next: *' \
+	bash -c "'$allot' vm trace --lackey - --write t.vmt <lackey >/dev/null 2>&1 &&
+		'$allot' vm trace --bin t.vmt"
+expect 'a trace cut off' 4 '*' "*t.cut: byte *: expected the rest of a block*" \
+	bash -c "head -c 40 t.vmt >t.cut; '$allot' vm trace --bin t.cut"
+expect 'what is no trace' 4 '*' "*lackey: byte 0: expected a trace that begins*" \
+	"$allot" vm trace --bin lackey
+expect 'a wrong line' 4 '*' '*-: line 2: expected an access*' \
+	bash -c "printf ' L 10,1\nhello\n' | '$allot' vm trace --lackey -"
+expect 'no file' 1 '' '*none: No such file*' "$allot" vm trace --bin none
+expect 'no trace at all' 2 '' '*one trace*' "$allot" vm trace
+for picture in 'translate --svg p.svg 1' 'tlb --svg p.svg 1' 'policy --svg p.svg 1 2 3' \
+	'trace --svg p.svg --lackey lackey'; do
+	# shellcheck disable=SC2086 # words are meant
+	expect "a picture: vm ${picture%% *}" 0 'OK' '' bash -c "'$allot' vm $picture >/dev/null 2>&1 &&
+		python3 -c 'import xml.dom.minidom as m; m.parse(\"p.svg\"); print(\"OK\")'"
+done
+if [[ -e $(dirname "$allot")/record/libtsan.a ]] && gcc --version >/dev/null 2>&1; then
+	cat >recorded.c <<'END'
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+static long cells[4096];
+static void *work(void *p) { for (int i = 0; i < 4096; i++) cells[i] += (long)p; return 0; }
+int main(void)
+{
+	char text[3000];
+	pthread_t thread;
+	pthread_create(&thread, 0, work, (void *)1);
+	pthread_join(thread, 0);
+	memset(text, 'x', sizeof(text) - 1);
+	text[2999] = 0;
+	return printf("%zu\n", strlen(text)) < 0;
+}
+END
+	expect 'a program is compiled to record' 0 '' '' \
+		env CC=gcc "$allot" vm cc -O1 -pthread -o recorded recorded.c
+	expect 'and runs as ever' 0 '2999' '' env ALLOT_VM_TRACE=r.vmt ./recorded
+	expect 'its accesses are in the trace' 0 '*load *409[0-9]*store *409[0-9]*fetch *0*' 'next: *' \
+		"$allot" vm trace --bin r.vmt
+	expect 'a trace that cannot be written is said' 0 '2999' 'allot: recording: /none/t: *' \
+		env ALLOT_VM_TRACE=/none/t ./recorded
+fi
+expect 'nothing to compile' 2 '' '*nothing to compile*' "$allot" vm cc
+
 echo "1..$count"

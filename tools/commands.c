@@ -291,6 +291,7 @@ const struct command *const commands[] = {
 	&command_list,
 	&command_doctor,
 	&command_bench,
+	&command_vm,
 	&command_help,
 	NULL,
 };
@@ -301,6 +302,30 @@ const struct command *command_find(const char *name)
 		if (strcmp(commands[i]->name, name) == 0)
 			return commands[i];
 	return NULL;
+}
+
+const char *command_own_name(const struct command *command)
+{
+	const char *blank = strchr(command->name, ' ');
+	return blank != NULL ? blank + 1 : command->name;
+}
+
+const struct command *subcommand_find(const struct command *command, const char *name)
+{
+	for (size_t i = 0; command->subcommands != NULL && command->subcommands[i] != NULL; i++)
+		if (strcmp(command_own_name(command->subcommands[i]), name) == 0)
+			return command->subcommands[i];
+	return NULL;
+}
+
+const struct command *subcommand_nearest(const struct command *command, const char *name)
+{
+	struct word_match match;
+
+	word_match_init(&match, name);
+	for (size_t i = 0; command->subcommands[i] != NULL; i++)
+		word_match_offer(&match, command_own_name(command->subcommands[i]));
+	return match.nearest[0] == '\0' ? NULL : subcommand_find(command, match.nearest);
 }
 
 const struct command *command_nearest(const char *name)

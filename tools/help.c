@@ -114,6 +114,12 @@ void help_write(FILE *out, const struct command *command)
 		for (size_t i = 0; commands[i] != NULL; i++)
 			row_write(out, commands[i]->name, commands[i]->summary);
 	}
+	if (command->subcommands != NULL) {
+		fputs("\nsubcommands\n", out);
+		for (size_t i = 0; command->subcommands[i] != NULL; i++)
+			row_write(out, command_own_name(command->subcommands[i]),
+				  command->subcommands[i]->summary);
+	}
 	fputs("\noptions\n", out);
 	for (const struct command_option *option = command->options; option->name != NULL; option++)
 		option_write(out, option);
@@ -132,11 +138,24 @@ int help_main(int argc, char **argv)
 
 	int names = scan.argc - scan.index;
 	const char *name = names > 0 ? scan.argv[scan.index] : NULL;
+	const struct command *command = name == NULL ? &command_allot : command_find(name);
+	if (names > 1 && command != NULL && command->subcommands != NULL) {
+		const struct command *group = command;
+
+		name = scan.argv[scan.index + 1];
+		names--;
+		command = subcommand_find(group, name);
+		if (command == NULL) {
+			const struct command *nearest = subcommand_nearest(group, name);
+
+			return argument_refuse(&scan,
+					       nearest != NULL ? command_own_name(nearest) : NULL,
+					       "no command '%s %s'", group->name, name);
+		}
+	}
 	if (names > 1)
 		return argument_refuse(&scan, NULL, "one command at a time, not '%s' too",
-				       scan.argv[scan.index + 1]);
-
-	const struct command *command = name == NULL ? &command_allot : command_find(name);
+				       scan.argv[scan.argc - 1]);
 	if (command == NULL) {
 		const struct command *nearest = command_nearest(name);
 

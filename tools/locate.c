@@ -31,6 +31,13 @@ static const struct location location_bench = {
 	.installed = ALLOT_LIBEXECDIR "/allot/bench",
 };
 
+static const struct location location_record = {
+	.name = "libtsan.a",
+	.built = "record",
+	.moved = "../" ALLOT_LIBEXECDIR_NAME "/allot/record",
+	.installed = ALLOT_LIBEXECDIR "/allot/record",
+};
+
 bool own_path(char path[PATH_MAX])
 {
 	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
@@ -102,6 +109,11 @@ bool library_locate(char path[PATH_MAX], char *message, size_t message_bytes)
 bool bench_locate(char folder[PATH_MAX], char *message, size_t message_bytes)
 {
 	return folder_locate(&location_bench, folder, message, message_bytes);
+}
+
+bool record_locate(char folder[PATH_MAX], char *message, size_t message_bytes)
+{
+	return folder_locate(&location_record, folder, message, message_bytes);
 }
 
 bool library_preload(const char *library)

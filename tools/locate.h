@@ -20,6 +20,9 @@ bool library_locate(char path[PATH_MAX], char *message, size_t message_bytes);
 /* Find the folder of `allot bench` in the same way. Returns false with the reason in `message`. */
 bool bench_locate(char folder[PATH_MAX], char *message, size_t message_bytes);
 
+/* Find the folder with what `allot vm cc` links into programs. False with the reason. */
+bool record_locate(char folder[PATH_MAX], char *message, size_t message_bytes);
+
 /* The path of this program. Returns false with errno. */
 bool own_path(char path[PATH_MAX]);
 

@@ -247,8 +247,8 @@ const char *vm_tlb_preset_name(size_t index);
 const char *vm_tlb_policy_name(unsigned policy);
 
 /*
- * What happened, since vm_tlb_init(). An access that faults is counted as any other. Under VM_MODIFY
- * stands how many references were modifications; they are also among the loads and, with
+ * What happened, since vm_tlb_init(). An access that faults is counted as any other. Under
+ * VM_MODIFY stands how many references were modifications; they are also among the loads and, with
  * VM_TLB_COUNT_PAGES, among the stores. Their misses are misses of the load.
  */
 struct vm_tlb_statistics {

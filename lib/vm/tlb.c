@@ -267,7 +267,8 @@ ALLOT_INLINE void route_fill(struct vm_tlb *tlb, const struct route *route, unsi
 }
 
 /* Ask the page tables. False on a fault, which leaves no unit with anything of that page. */
-ALLOT_INLINE bool walk(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind, struct vm_translation *found)
+ALLOT_INLINE bool walk(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind,
+		       struct vm_translation *found)
 {
 	struct vm_tlb_state *s = tlb->state;
 	*found = (struct vm_translation){0};

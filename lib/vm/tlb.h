@@ -91,8 +91,8 @@ struct slot {
 };
 
 /*
- * What is kept of a set beside its entries. A mark is 8 bits made of an entry's key: a look compares
- * the marks of 8 ways at once and then the keys of those whose marks are equal.
+ * What is kept of a set beside its entries. A mark is 8 bits made of an entry's key: a look
+ * compares the marks of 8 ways at once and then the keys of those whose marks are equal.
  */
 struct set {
 	uint64_t word;                         /* the order, or the tree */

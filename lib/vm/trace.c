@@ -23,7 +23,8 @@
  *	          bits 4-6  log2 of its bytes, 7: the bytes follow as a number
  *	          bit 7     0: at the base, 1: the distance from there follows
  *
- * Four bases stand where recent accesses ended. An access moves the base it is near to, unless it
+ * Four bases stand where recent accesses ended; for a store, where the access began if that was a
+ * load, as what is loaded is often stored back. An access moves the base it is near to, unless it
  * is far from that: then it moves the one that stands first in turn. Numbers are of seven bits a
  * byte, the low ones first, bit 7 saying that another byte follows; distances have their sign in
  * bit 0. All begins at 0 in each block, so that a block is read without the others.
@@ -189,16 +190,22 @@ enum {
 	NUMBER_BITS = 7,
 	NUMBER_MORE = 1 << 7,
 	NUMBER_BYTES_MAX = 10,
-	FAR_BYTES = 1 << 16,
+	FAR_BYTES = 1 << 10,
 };
 
 static const char magic[MAGIC_BYTES] = "allotvm";
 
+/* Where the access of a base began and ended. */
+struct base {
+	uint64_t begin, end;
+	bool is_load;
+};
+
 /* What writer and reader of a block both know. */
 struct bases {
-	uint64_t fetch;                 /* where the last one ended */
-	uint64_t data[VM_TRACE_BASES];
-	unsigned turn;                  /* the base an access far from all of them moves */
+	uint64_t fetch;  /* where the last one ended */
+	struct base data[VM_TRACE_BASES];
+	unsigned turn;   /* the base an access far from all of them moves */
 };
 
 static void number_put(uint8_t **at, uint64_t value)
@@ -239,22 +246,32 @@ static uint64_t distance_length(uint64_t distance)
 	return (int64_t)distance < 0 ? 0 - distance : distance;
 }
 
-static void base_move(struct bases *bases, unsigned base, uint64_t distance, uint64_t end)
+/* Where an access of `kind` is expected by a base. */
+static uint64_t base_expects(const struct base *base, unsigned kind)
+{
+	return kind == VM_STORE && base->is_load ? base->begin : base->end;
+}
+
+static void base_move(struct bases *bases, unsigned base, uint64_t distance,
+		      const struct vm_access *access)
 {
 	if (distance_length(distance) > FAR_BYTES) {
 		base = bases->turn;
 		bases->turn = (bases->turn + 1) % VM_TRACE_BASES;
 	}
-	bases->data[base] = end;
+	bases->data[base] = (struct base){
+		access->va, access->va + access->bytes, access->kind == VM_LOAD};
 }
 
-static unsigned base_nearest(const struct bases *bases, uint64_t va)
+static unsigned base_nearest(const struct bases *bases, uint64_t va, unsigned kind)
 {
+	uint64_t least = distance_length(va - base_expects(&bases->data[0], kind));
 	unsigned nearest = 0;
-	for (unsigned i = 1; i < VM_TRACE_BASES; i++)
-		if (distance_length(va - bases->data[i]) <
-		    distance_length(va - bases->data[nearest]))
-			nearest = i;
+	for (unsigned i = 1; i < VM_TRACE_BASES; i++) {
+		uint64_t length = distance_length(va - base_expects(&bases->data[i], kind));
+		nearest = length < least ? i : nearest;
+		least = length < least ? length : least;
+	}
 	return nearest;
 }
 
@@ -271,19 +288,19 @@ static void fetch_put(struct bases *bases, uint8_t **at, uint64_t va, uint32_t b
 	bases->fetch = va + bytes;
 }
 
-static void data_put(struct bases *bases, uint8_t **at, uint64_t va, uint32_t bytes, unsigned kind)
+static void data_put(struct bases *bases, uint8_t **at, const struct vm_access *access)
 {
-	bool is_short = is_pow2(bytes) && log2_floor(bytes) < SIZE_MASK;
-	unsigned size = is_short ? log2_floor(bytes) : SIZE_MASK;
-	unsigned base = base_nearest(bases, va);
-	uint64_t distance = va - bases->data[base];
-	*(*at)++ = (uint8_t)(kind | base << BASE_SHIFT | size << SIZE_SHIFT |
+	bool is_short = is_pow2(access->bytes) && log2_floor(access->bytes) < SIZE_MASK;
+	unsigned size = is_short ? log2_floor(access->bytes) : SIZE_MASK;
+	unsigned base = base_nearest(bases, access->va, access->kind);
+	uint64_t distance = access->va - base_expects(&bases->data[base], access->kind);
+	*(*at)++ = (uint8_t)(access->kind | base << BASE_SHIFT | size << SIZE_SHIFT |
 			     (distance != 0 ? AWAY : 0));
 	if (!is_short)
-		number_put(at, bytes);
+		number_put(at, access->bytes);
 	if (distance != 0)
 		number_put(at, distance_fold(distance));
-	base_move(bases, base, distance, va + bytes);
+	base_move(bases, base, distance, access);
 }
 
 static void u16_put(uint8_t *at, uint32_t value)
@@ -357,11 +374,12 @@ size_t vm_trace_block_write(const struct vm_access *accesses, size_t count, uint
 	uint8_t *at = out + BLOCK_HEADER_BYTES;
 	assert(count > 0 && count <= VM_TRACE_BLOCK_ACCESSES);
 	for (size_t i = 0; i < count; i++) {
-		uint32_t bytes = accesses[i].bytes > 0 ? accesses[i].bytes : 1;
-		if (accesses[i].kind == VM_FETCH)
-			fetch_put(&bases, &at, accesses[i].va, bytes);
+		struct vm_access access = accesses[i];
+		access.bytes += access.bytes == 0;
+		if (access.kind == VM_FETCH)
+			fetch_put(&bases, &at, access.va, access.bytes);
 		else
-			data_put(&bases, &at, accesses[i].va, bytes, accesses[i].kind);
+			data_put(&bases, &at, &access);
 	}
 	size_t payload_bytes = (size_t)(at - out) - BLOCK_HEADER_BYTES;
 	u16_put(out, BLOCK_MAGIC);
@@ -412,8 +430,8 @@ static bool data_take(struct bases *bases, unsigned first, const uint8_t **at, c
 		return false;
 	if ((first & AWAY) && !number_take(at, end, &folded))
 		return false;
-	out->va = bases->data[base] + distance_unfold(folded);
-	base_move(bases, base, distance_unfold(folded), out->va + out->bytes);
+	out->va = base_expects(&bases->data[base], out->kind) + distance_unfold(folded);
+	base_move(bases, base, distance_unfold(folded), out);
 	return true;
 }
 

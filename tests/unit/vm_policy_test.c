@@ -233,7 +233,8 @@ static bool plain_access(struct plain *p, uint64_t page, uint64_t next, uint64_t
 
 static size_t string_draw(struct random_source *random, uint64_t *pages)
 {
-	size_t length = random_between(random, 1, LENGTH_MAX), universe = random_between(random, 1, 40);
+	size_t length = random_between(random, 1, LENGTH_MAX);
+	size_t universe = random_between(random, 1, 40);
 	for (size_t i = 0; i < length; i++)
 		pages[i] = random_below(random, 3) && i > 3 ? pages[i - 1 - random_below(random, 3)]
 							    : random_below(random, universe);

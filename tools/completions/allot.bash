@@ -73,7 +73,7 @@ _allot_offer_wrapped()
 _allot()
 {
 	local line=${COMP_LINE:0:COMP_POINT}
-	local command='' current kind='' breaks cut i last
+	local command='' current kind='' breaks cut i last first=2
 	local -a words
 
 	COMPREPLY=()
@@ -87,13 +87,27 @@ _allot()
 		return
 	fi
 	command=${words[1]}
+	if [[ $command == help && -n $(_allot_subcommands "${words[2]}") ]] && ((last == 3)); then
+		_allot_offer '' "$current" "$(_allot_subcommands "${words[2]}")"
+		return
+	fi
 	if [[ $command == help || $command == --help ]]; then
 		_allot_offer '' "$current" "$(_allot_commands)"
 		return
 	fi
 
+	if [[ -n $(_allot_subcommands "$command") ]]; then
+		if ((last == 2)); then
+			_allot_offer '' "$current" \
+				"$(_allot_subcommands "$command") $(_allot_options "$command")"
+			return
+		fi
+		command+=" ${words[2]}"
+		first=3
+	fi
+
 	# Walk over what stands before the cursor: options and their values, until an operand.
-	for ((i = 2; i < last; i++)); do
+	for ((i = first; i < last; i++)); do
 		[[ ${words[i]} == -- ]] && { ((i++)); break; }
 		kind=''
 		if [[ ${words[i]} != -* ]]; then

@@ -25,6 +25,21 @@ static void commands_write(void)
 	puts("}\n");
 }
 
+static void subcommands_write(void)
+{
+	puts("# The subcommands of command $1.\n_allot_subcommands()\n{\n\tcase $1 in");
+	for (size_t i = 0; commands[i] != NULL; i++) {
+		if (commands[i]->subcommands == NULL)
+			continue;
+		printf("\t%s)\n\t\techo '", commands[i]->name);
+		for (size_t j = 0; commands[i]->subcommands[j] != NULL; j++)
+			printf("%s%s", j > 0 ? " " : "",
+			       command_own_name(commands[i]->subcommands[j]));
+		puts("' ;;");
+	}
+	puts("\tesac\n}\n");
+}
+
 static void wrappers_write(void)
 {
 	puts("# Are the operands of command $1 another command line?\n_allot_is_wrapper()\n{\n"
@@ -68,8 +83,16 @@ static void options_write(void)
 	puts("# The options of command $1; a value that may be left out needs the \"=\".\n"
 	     "_allot_options()\n{\n\tcase $1 in");
 	command_write("''", &command_allot);
-	for (size_t i = 0; commands[i] != NULL; i++)
+	for (size_t i = 0; commands[i] != NULL; i++) {
 		command_write(commands[i]->name, commands[i]);
+		for (size_t j = 0; commands[i]->subcommands != NULL &&
+				   commands[i]->subcommands[j] != NULL; j++) {
+			char quoted[VALUE_BYTES];
+
+			snprintf(quoted, sizeof(quoted), "'%s'", commands[i]->subcommands[j]->name);
+			command_write(quoted, commands[i]->subcommands[j]);
+		}
+	}
 	puts("\tesac\n}\n");
 }
 
@@ -92,22 +115,24 @@ static const char *value_kind(const struct command_option *option)
 	return option->conf_key != NULL ? option->conf_key : "other";
 }
 
+static void command_kinds_write(const struct command *command)
+{
+	for (const struct command_option *option = command->options; option->name != NULL; option++)
+		if (option->value != NULL)
+			printf("\t'%s--%s')\n\t\techo %s ;;\n", command->name, option->name,
+			       value_kind(option));
+	for (size_t i = 0; command->subcommands != NULL && command->subcommands[i] != NULL; i++)
+		command_kinds_write(command->subcommands[i]);
+}
+
 static void value_kinds_write(void)
 {
 	puts("# What the value of option $2 of command $1 is: the key of the configuration whose\n"
 	     "# values it takes, pairs of keys and values, a file, one of these behind NAME=, or\n"
 	     "# something other; nothing when it takes none.\n"
 	     "_allot_value_kind()\n{\n\tcase $1$2 in");
-	for (size_t i = 0; commands[i] != NULL; i++) {
-		const struct command_option *option = commands[i]->options;
-
-		for (; option->name != NULL; option++) {
-			if (option->value == NULL)
-				continue;
-			printf("\t%s--%s)\n\t\techo %s ;;\n", commands[i]->name, option->name,
-			       value_kind(option));
-		}
-	}
+	for (size_t i = 0; commands[i] != NULL; i++)
+		command_kinds_write(commands[i]);
 	puts("\tesac\n}\n");
 }
 
@@ -153,6 +178,7 @@ int main(int argc, char **argv)
 	puts("# Completion of allot(1) for bash. Generated from the tables of allot: do not edit.");
 	putchar('\n');
 	commands_write();
+	subcommands_write();
 	wrappers_write();
 	operands_write();
 	options_write();

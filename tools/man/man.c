@@ -2,7 +2,7 @@
 /*
  * Manual pages: written from the table of commands and the library's table of keys.
  *
- * usage: allot-man allot | COMMAND | conf > PAGE
+ * usage: allot-man allot | COMMAND | COMMAND-SUBCOMMAND | conf > PAGE
  */
 #include <stdio.h>
 #include <string.h>
@@ -118,6 +118,30 @@ static void commands_write(void)
 	}
 }
 
+/* The name of a command's page: "allot-vm-tlb". Lives until the next call. */
+static const char *page_name(const struct command *command)
+{
+	static char name[VALUE_BYTES];
+
+	snprintf(name, sizeof(name), "allot-%s", command->name);
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == ' ')
+			*p = '-';
+	return name;
+}
+
+static void subcommands_write(const struct command *command)
+{
+	puts(".SH SUBCOMMANDS");
+	for (size_t i = 0; command->subcommands[i] != NULL; i++) {
+		printf(".TP\n.B %s\n", command_own_name(command->subcommands[i]));
+		sentence_write(command->subcommands[i]->summary);
+		fputs("See\n.BR ", stdout);
+		words_write(page_name(command->subcommands[i]));
+		puts(" (1).");
+	}
+}
+
 static void notes_write(const char *title, const struct command_note *notes)
 {
 	printf(".SH %s\n", title);
@@ -152,16 +176,21 @@ static void see_also_write(const char *own)
 
 static void command_write(const struct command *command)
 {
-	const char *separator = command->name != NULL ? "\\-" : "";
+	const char *separator = command->name != NULL ? "-" : "";
 	const char *name = command->name != NULL ? command->name : "";
 	char title[VALUE_BYTES];
 
 	snprintf(title, sizeof(title), "ALLOT%s%s", separator, name);
-	for (char *p = title; *p != '\0'; p++)
+	for (char *p = title; *p != '\0'; p++) {
 		if (*p >= 'a' && *p <= 'z')
 			*p = (char)(*p - 'a' + 'A');
+		else if (*p == ' ')
+			*p = '-';
+	}
 	title_write(title, 1);
-	printf(".SH NAME\nallot%s%s \\- ", separator, name);
+	fputs(".SH NAME\n", stdout);
+	words_write(command->name != NULL ? page_name(command) : "allot");
+	fputs(" \\- ", stdout);
 	line_write(command->summary);
 	printf(".SH SYNOPSIS\n\\fBallot%s%s\\fR [\\fIOPTION\\fR...]%s",
 	       command->name != NULL ? " " : "", name, command->operands[0] != '\0' ? " " : "");
@@ -174,6 +203,8 @@ static void command_write(const struct command *command)
 	}
 	if (command->name == NULL)
 		commands_write();
+	if (command->subcommands != NULL)
+		subcommands_write(command);
 	options_write(command);
 	notes_write("EXIT STATUS", command->statuses);
 	notes_write("EXAMPLES", command->examples);
@@ -226,6 +257,13 @@ int main(int argc, char **argv)
 	const char *page = argc == 2 ? argv[1] : "";
 	const struct command *command = command_find(page);
 
+	/* "vm-tlb": a subcommand's page. */
+	for (size_t i = 0; commands[i] != NULL && command == NULL; i++) {
+		size_t length = strlen(commands[i]->name);
+
+		if (strncmp(page, commands[i]->name, length) == 0 && page[length] == '-')
+			command = subcommand_find(commands[i], page + length + 1);
+	}
 	if (strcmp(page, "conf") == 0)
 		conf_write();
 	else if (strcmp(page, "allot") == 0)

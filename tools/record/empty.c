@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* Nothing: stands for an object that gcc links into every program with its sanitizer. */
+typedef int nothing;
