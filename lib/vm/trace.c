@@ -14,6 +14,7 @@
  *	2   2 bytes   accesses, > 0    8   4 bytes   thread
  *	                              12   4 bytes   checksum of bytes 2 to 11 and the payload
  *
+ * (sum_add() computes it: words of 8 bytes, then single ones, each mixed in by a multiplication.)
  * In the payload an access is one byte, then what that asks for:
  *
  *	bits 0-1  kind, as enum vm_kind
@@ -328,10 +329,10 @@ static uint32_t u32_get(const uint8_t *at)
 /* A sum that changes with every byte and its place. */
 static uint32_t sum_add(uint32_t sum, const uint8_t *bytes, size_t count)
 {
-	uint64_t state = sum + 1;
+	uint64_t state = (uint32_t)(sum + 1);
 	uint64_t word;
 	for (; count >= sizeof(word); bytes += sizeof(word), count -= sizeof(word)) {
-		memcpy(&word, bytes, sizeof(word));
+		word = u32_get(bytes) | (uint64_t)u32_get(bytes + 4) << 32;
 		state = (state ^ word) * 0x9E3779B97F4A7C15u;
 		state ^= state >> 32;
 	}
