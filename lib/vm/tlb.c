@@ -25,21 +25,16 @@ enum { PAGES_ONE_BY_ONE = 32 };
 /* ---- sets ---- */
 
 /*
- * The way that has the key, or `ways`. A mark found equal above another that is may be a borrow of
- * that one: the keys decide.
+ * The way that has the key, whose mark fills `wanted`, or `ways`. A mark found equal above another
+ * that is may be a borrow of that one: the keys decide.
  */
-ALLOT_INLINE uint32_t set_find(const struct unit *unit, uint32_t set, uint64_t key)
+ALLOT_INLINE uint32_t marks_find(const struct unit *unit, uint32_t set, uint64_t key,
+				 uint64_t wanted)
 {
 	const struct slot *slots = set_slots(unit, set);
-	uint32_t way = 0;
-	if (unlikely(unit->ways > WORD_WAYS_MAX)) {
-		while (way < unit->ways && slots[way].key != key)
-			way++;
-		return way;
-	}
-	uint64_t wanted = mark_of(key) * MARK_LOW_BITS;
-	for (const uint64_t *marks = unit->sets_kept[set].marks; way < unit->ways; way += MARKS) {
-		uint64_t different = *marks++ ^ wanted;
+	const uint64_t *words = unit->sets_kept[set].marks.words;
+	for (uint32_t way = 0; way < unit->ways; way += MARKS) {
+		uint64_t different = *words++ ^ wanted;
 		uint64_t equal = (different - MARK_LOW_BITS) & ~different & MARK_HIGH_BITS;
 		for (; equal != 0; equal &= equal - 1) {
 			uint32_t found = way + (uint32_t)__builtin_ctzll(equal) / MARK_BITS;
@@ -48,6 +43,18 @@ ALLOT_INLINE uint32_t set_find(const struct unit *unit, uint32_t set, uint64_t k
 		}
 	}
 	return unit->ways;
+}
+
+/* The way that has the key, or `ways`. */
+ALLOT_INLINE uint32_t set_find(const struct unit *unit, uint32_t set, uint64_t key)
+{
+	const struct slot *slots = set_slots(unit, set);
+	uint32_t way = 0;
+	if (likely(unit->ways <= WORD_WAYS_MAX))
+		return marks_find(unit, set, key, mark_of(key) * MARK_LOW_BITS);
+	while (way < unit->ways && slots[way].key != key)
+		way++;
+	return way;
 }
 
 /* Point every node on the path to `way` the other way. A set bit: the victim is on the right. */
@@ -158,17 +165,23 @@ static void filters_empty(struct vm_tlb *tlb)
 			s->units[i].filter[j] = FILTER_EMPTY;
 }
 
-/* The page of `slot`, which holds `va`, is the one used last in `set` of `unit`. */
+/* The page of an entry with `data` is the one used last in `set` of `unit`. */
+ALLOT_INLINE void filter_put(const struct vm_tlb_state *s, const struct unit *unit, uint32_t set,
+			     uint64_t data, uint64_t page)
+{
+	uint64_t *pages = unit->filter + (size_t)set * VM_KIND_COUNT;
+	const uint64_t *denied = s->denied[data & DATA_ALLOWED_MASK];
+	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
+		pages[kind] = page | denied[kind];
+}
+
+/* The same of any `slot`, which holds `va`: large pages and divided ones have no filter. */
 ALLOT_INLINE void filter_set(struct vm_tlb *tlb, const struct vm_tlb_state *s,
 			     const struct unit *unit, uint32_t set, struct slot slot, uint64_t va)
 {
-	uint64_t *pages = unit->filter + (size_t)set * VM_KIND_COUNT;
-	const uint64_t *denied = s->denied[slot.data & DATA_ALLOWED_MASK];
-	uint64_t page = va >> tlb->page_shift;
-	if (unlikely((slot.key & KEY_SIZE_MASK << KEY_SIZE_SHIFT) != 0 || s->is_divided))
-		page = FILTER_EMPTY;
-	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
-		pages[kind] = page | denied[kind];
+	bool is_base = (slot.key & KEY_SIZE_MASK << KEY_SIZE_SHIFT) == 0 && !s->is_divided;
+	filter_put(s, unit, set, slot.data,
+		   likely(is_base) ? va >> tlb->page_shift : FILTER_EMPTY);
 }
 
 static void allowed_compute(struct vm_tlb_state *s)
@@ -476,65 +489,68 @@ static ALLOT_OUTLINE bool access_anyhow(struct vm_tlb *tlb, uint64_t va, uint64_
 
 /* ---- the short cut: base pages in units that keep their order in words ---- */
 
-/* Enter `slot` in one of these units. */
+/* Enter `slot`, whose mark is `mark`, in one of these units. */
 ALLOT_INLINE void cut_insert(struct vm_tlb_state *s, struct unit *unit, uint32_t set,
-			     struct slot slot)
+			     struct slot slot, uint8_t mark)
 {
-	uint64_t word = unit->sets_kept[set].word;
+	struct set *kept = &unit->sets_kept[set];
+	uint64_t word = kept->word;
 	uint32_t way = word_place(word, unit->ways - 1);
 	if (unlikely(unit->used < unit->conf.entries)) {
 		unit_insert(s, unit, set, slot);
 		return;
 	}
 	s->statistics.evictions++;
-	slot_put(unit, set, way, slot);
-	unit->sets_kept[set].word = word_rotate(word, unit->ways);
+	set_slots(unit, set)[way] = slot;
+	kept->marks.bytes[way ^ MARK_FLIP] = mark;
+	kept->word = (word << PLACE_BITS & unit->word_mask) | way;
 }
 
 /* Enter `slot` in the units of the first `count` ranks. */
 ALLOT_INLINE void cut_fill(struct vm_tlb *tlb, const struct route *route, unsigned count,
-			   struct slot slot, uint64_t va)
+			   struct slot slot, uint64_t va, uint8_t mark)
 {
 	struct vm_tlb_state *s = tlb->state;
+	struct unit *unit = route->cut[0];
 	uint32_t vpn = (uint32_t)(slot.key >> KEY_VPN_SHIFT);
-	for (unsigned i = count; i-- > 1;)
-		cut_insert(s, route->cut[i], vpn & (route->cut[i]->sets - 1), slot);
-	uint32_t set = vpn & (route->cut[0]->sets - 1);
-	cut_insert(s, route->cut[0], set, slot);
-	filter_set(tlb, s, route->cut[0], set, slot, va);
+	uint32_t set = vpn & (unit->sets - 1);
+	for (unsigned i = 1; i < count; i++)
+		cut_insert(s, route->cut[i], vpn & (route->cut[i]->sets - 1), slot, mark);
+	cut_insert(s, unit, set, slot, mark);
+	filter_put(s, unit, set, slot.data, va >> tlb->page_shift);
 }
 
 /* An access to a page of which its unit of rank 1 knows nothing. */
-static ALLOT_OUTLINE bool cut_miss(struct vm_tlb *tlb, uint64_t va, enum vm_kind kind)
+ALLOT_INLINE bool cut_miss(struct vm_tlb *tlb, const struct route *route, uint64_t va, uint64_t key,
+			   uint64_t wanted, enum vm_kind kind)
 {
 	struct vm_tlb_state *s = tlb->state;
-	const struct route *route = &s->routes[kind];
-	uint64_t vpn = va >> tlb->page_shift, key = key_make(vpn, s->own, 0);
+	uint64_t vpn = va >> tlb->page_shift;
 	struct vm_translation found;
 	tlb->accesses[kind]++;
 	s->statistics.misses[0][kind]++;
 	for (unsigned i = 1; i < route->cut_count; i++) {
 		struct unit *unit = route->cut[i];
 		uint32_t set = (uint32_t)vpn & (unit->sets - 1);
-		const struct slot *slots = set_slots(unit, set);
-		uint32_t way = set_find(unit, set, key);
+		uint32_t way = marks_find(unit, set, key, wanted);
 		if (way == unit->ways) {
 			s->statistics.misses[unit->conf.rank - 1][kind]++;
 			continue;
 		}
-		if (unlikely(!(s->allowed[slots[way].data & DATA_ALLOWED_MASK] >> kind & 1)))
+		struct slot slot = set_slots(unit, set)[way];
+		if (unlikely(!(s->allowed[slot.data & DATA_ALLOWED_MASK] >> kind & 1)))
 			return hit(tlb, route, route->cut_before[i],
 				   (struct place){unit, set, way}, va, kind);
 		unit->sets_kept[set].word = word_touch(unit->sets_kept[set].word, way);
-		cut_fill(tlb, route, i, slots[way], va);
+		cut_fill(tlb, route, i, slot, va, (uint8_t)wanted);
 		return true;
 	}
 	s->statistics.walks++;
 	if (unlikely(!walk(tlb, va, kind, &found)))
 		return false;
 	struct slot slot = slot_make(s, va, &found);
-	if (likely(found.size == 0))
-		cut_fill(tlb, route, route->cut_count, slot, va);
+	if (likely(slot.key == key))
+		cut_fill(tlb, route, route->cut_count, slot, va, (uint8_t)wanted);
 	else
 		route_fill(tlb, route, route->count, slot, va);
 	return true;
@@ -555,18 +571,19 @@ bool vm_tlb_access_slowly(struct vm_tlb *tlb, uint64_t va, uint64_t bytes, enum 
 		return access_anyhow(tlb, va, last, kind);
 	struct unit *unit = route->cut[0];
 	uint32_t set = (uint32_t)vpn & (unit->sets - 1);
-	struct slot *slots = set_slots(unit, set);
-	uint32_t way = set_find(unit, set, key_make(vpn, s->own, 0));
+	uint64_t key = key_make(vpn, s->own, 0);
+	uint64_t wanted = mark_of(key) * MARK_LOW_BITS;
+	uint32_t way = marks_find(unit, set, key, wanted);
 	if (way == unit->ways) {
 		bool has_only_these = s->sizes_seen <= 1 && !s->has_global;
-		return has_only_these && unit->conf.rank == 1
-			       ? cut_miss(tlb, va, kind)
-			       : access_anyhow(tlb, va, last, kind);
+		return likely(has_only_these) ? cut_miss(tlb, route, va, key, wanted, kind)
+					      : access_anyhow(tlb, va, last, kind);
 	}
-	if (unlikely(!(s->allowed[slots[way].data & DATA_ALLOWED_MASK] >> kind & 1)))
+	uint64_t data = set_slots(unit, set)[way].data;
+	if (unlikely(!(s->allowed[data & DATA_ALLOWED_MASK] >> kind & 1)))
 		return access_anyhow(tlb, va, last, kind);
 	unit->sets_kept[set].word = word_touch(unit->sets_kept[set].word, way);
-	filter_set(tlb, s, unit, set, slots[way], va);
+	filter_put(s, unit, set, data, vpn);
 	tlb->accesses[kind]++;
 	return true;
 }

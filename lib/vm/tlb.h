@@ -41,6 +41,8 @@ enum {
 	WORD_WAYS_MAX = 16,
 	MARK_BITS = 8,
 	MARKS = 64 / MARK_BITS, /* in a word */
+	/* Mark 0 is to be the lowest of its word. */
+	MARK_FLIP = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? MARKS - 1 : 0,
 };
 
 #define MARK_LOW_BITS 0x0101010101010101u
@@ -48,13 +50,14 @@ enum {
 
 #define PLACE_LOW_BITS 0x1111111111111111u
 #define PLACE_HIGH_BITS 0x8888888888888888u
-/* Place 0 is the newest, then 1, and so on. */
+/* Place 0 is the newest, then 1, and so on; a word has zeros where there are no places. */
 #define WORD_START 0xFEDCBA9876543210u
 
 /* How many places are newer than `place`. */
 static inline unsigned word_position(uint64_t word, uint32_t place)
 {
-	/* The lowest four bits that are equal become zero, and borrow from no lower ones. */
+	/* The lowest four bits that are equal become zero, and borrow from no lower ones; what is
+	 * equal above is no place. */
 	uint64_t different = word ^ place * PLACE_LOW_BITS;
 	uint64_t equal = (different - PLACE_LOW_BITS) & ~different & PLACE_HIGH_BITS;
 	return (unsigned)__builtin_ctzll(equal) / PLACE_BITS;
@@ -74,14 +77,6 @@ static inline uint64_t word_touch(uint64_t word, uint32_t place)
 	return (word & ~moved) | (word << PLACE_BITS & moved) | place;
 }
 
-/* The word after the oldest of `ways` places has become the newest. */
-static inline uint64_t word_rotate(uint64_t word, uint32_t ways)
-{
-	unsigned top = (ways - 1) * PLACE_BITS;
-	uint64_t moved = ((uint64_t)2 << (top + PLACE_BITS - 1)) - 1;
-	return (word & ~moved) | (word << PLACE_BITS & moved) | (word >> top & PLACE_MASK);
-}
-
 /* In a filter: no page, for none has this number. */
 #define FILTER_EMPTY UINT64_MAX
 
@@ -95,8 +90,11 @@ struct slot {
  * compares the marks of 8 ways at once and then the keys of those whose marks are equal.
  */
 struct set {
-	uint64_t word;                         /* the order, or the tree */
-	uint64_t marks[WORD_WAYS_MAX / MARKS]; /* of ways up to 16; else unused */
+	uint64_t word;                /* the order, or the tree */
+	union {
+		uint64_t words[WORD_WAYS_MAX / MARKS];
+		uint8_t bytes[WORD_WAYS_MAX];
+	} marks;                      /* of ways up to 16; else unused */
 };
 
 /* How a unit keeps the order of a set's ways. */
@@ -113,6 +111,7 @@ struct unit {
 	struct set *sets_kept;
 	uint64_t *filter;       /* VM_KIND_COUNT pages a set, or NULL */
 	enum keeping keeping;
+	uint64_t word_mask;     /* the bits of a word that are places */
 	uint32_t ways;
 	uint32_t sets;
 	uint32_t used;          /* valid entries */
@@ -178,12 +177,8 @@ ALLOT_INLINE uint64_t mark_of(uint64_t key)
 ALLOT_INLINE void slot_put(struct unit *unit, uint32_t set, uint32_t way, struct slot slot)
 {
 	set_slots(unit, set)[way] = slot;
-	if (way < WORD_WAYS_MAX) {
-		uint64_t *marks = &unit->sets_kept[set].marks[way / MARKS];
-		unsigned shift = way % MARKS * MARK_BITS;
-		*marks = (*marks & ~((((uint64_t)1 << MARK_BITS) - 1) << shift)) |
-			 mark_of(slot.key) << shift;
-	}
+	if (way < WORD_WAYS_MAX)
+		unit->sets_kept[set].marks.bytes[way ^ MARK_FLIP] = (uint8_t)mark_of(slot.key);
 }
 
 /* The number of the page of `size` that holds an address within va_mask. */

@@ -223,7 +223,7 @@ static enum keeping keeping_of(uint8_t policy, uint32_t ways)
 static void words_start(struct unit *unit)
 {
 	for (uint32_t set = 0; set < unit->sets && unit->keeping == KEEP_WORD; set++)
-		unit->sets_kept[set].word = WORD_START;
+		unit->sets_kept[set].word = WORD_START & unit->word_mask;
 }
 
 static void layout_unit(struct layout *layout, struct unit *unit, const struct vm_tlb_unit *conf)
@@ -237,6 +237,9 @@ static void layout_unit(struct layout *layout, struct unit *unit, const struct v
 	unit->slots = layout_take(layout, conf->entries, sizeof(*unit->slots));
 	unit->sets_kept = layout_take(layout, unit->sets, sizeof(*unit->sets_kept));
 	unit->keeping = keeping_of(conf->policy, unit->ways);
+	unit->word_mask = unit->ways >= WORD_WAYS_MAX
+				  ? UINT64_MAX
+				  : ((uint64_t)1 << unit->ways * PLACE_BITS) - 1;
 }
 
 /* A unit's filter is of all kinds of access; those the unit is not for are never asked. */
