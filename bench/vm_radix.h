@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables for benchmarks: a radix tree of four levels, filled on demand, with accessed and dirty
- * bits as a processor sets them. What a TLB's miss has to ask, at a realistic price.
+ * Page tables for benchmarks: a radix tree of four levels, filled on demand, with accessed and
+ * dirty bits as a processor sets them. What a TLB's miss has to ask, at a realistic price.
  */
 #ifndef ALLOT_BENCH_VM_RADIX_H
 #define ALLOT_BENCH_VM_RADIX_H
@@ -20,7 +20,7 @@ struct radix {
 bool radix_open(struct radix *radix);
 void radix_close(struct radix *radix);
 
-/* A vm_translate; `context` is a struct radix. A page that is not there is made, with all rights. */
+/* A vm_translate; `context` is a struct radix. A page that is not there is made. */
 bool radix_translate(void *context, uint64_t va, enum vm_kind kind, bool is_user,
 		     struct vm_translation *out);
 
