@@ -13,7 +13,7 @@ static const char *const classes[SVG_INK_COUNT] = {"k", "p", "a", "b", "c", "d",
 /* Dash patterns tell lines apart where colours do not. */
 static const char style[] =
 	"<style>text{font:13px sans-serif;text-anchor:middle}.m{font-family:monospace}\n"
-	".l{fill:none;stroke-width:2}.x{fill-opacity:.25}\n"
+	".l{stroke-width:2}.x{fill-opacity:.25}\n"
 	".k{fill:#222;stroke:#222}.p{fill:#999;stroke:#999}.a{fill:#0b62b0;stroke:#0b62b0}\n"
 	".b{fill:#b3460b;stroke:#b3460b}.c{fill:#2a7a2a;stroke:#2a7a2a}\n"
 	".d{fill:#7a2a8a;stroke:#7a2a8a}.e{fill:#8a6d00;stroke:#8a6d00}\n"
@@ -86,7 +86,7 @@ void svg_words(struct svg *svg, double x, double y, enum svg_ink ink, bool is_co
 
 void svg_path(struct svg *svg, const double *points, size_t count, enum svg_ink ink)
 {
-	fprintf(svg->out, "<polyline class=\"l %s\" points=\"", classes[ink]);
+	fprintf(svg->out, "<polyline class=\"l %s\" style=\"fill:none\" points=\"", classes[ink]);
 	for (size_t i = 0; i < count; i++)
 		fprintf(svg->out, "%.1f,%.1f ", points[2 * i], points[2 * i + 1]);
 	fputs("\"/>\n", svg->out);

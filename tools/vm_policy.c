@@ -172,6 +172,23 @@ static void table_json(const struct question *q)
 
 /* ---- the picture ---- */
 
+/* Numbers at some places of the axes. */
+static void ticks_draw(struct svg *svg, uint64_t frames_max, size_t length)
+{
+	double width = PICTURE_WIDTH - 2 * PICTURE_MARGIN;
+	double height = PICTURE_HEIGHT - 2 * PICTURE_MARGIN;
+	uint64_t step = (frames_max + 15) / 16;
+
+	for (uint64_t frames = 1; frames <= frames_max; frames += step)
+		svg_words(svg, PICTURE_MARGIN + width * (double)(frames - 1) /
+						(double)(frames_max - 1),
+			  PICTURE_HEIGHT - PICTURE_MARGIN + 16, SVG_INK, false, "%" PRIu64, frames);
+	for (unsigned quarter = 0; quarter <= 4; quarter++)
+		svg_words(svg, PICTURE_MARGIN / 2.0,
+			  PICTURE_HEIGHT - PICTURE_MARGIN - height * quarter / 4.0 + 4, SVG_INK,
+			  false, "%.4g", (double)length * quarter / 4);
+}
+
 static void axes_draw(struct svg *svg, uint64_t frames_max, size_t length)
 {
 	double bottom = PICTURE_HEIGHT - PICTURE_MARGIN, right = PICTURE_WIDTH - PICTURE_MARGIN;
@@ -179,9 +196,9 @@ static void axes_draw(struct svg *svg, uint64_t frames_max, size_t length)
 	svg_line(svg, PICTURE_MARGIN, bottom, right, bottom, SVG_INK);
 	svg_line(svg, PICTURE_MARGIN, PICTURE_MARGIN, PICTURE_MARGIN, bottom, SVG_INK);
 	svg_words(svg, (PICTURE_MARGIN + right) / 2, PICTURE_HEIGHT - 12, SVG_INK, false,
-		  "frames, 1 to %" PRIu64, frames_max);
-	svg_words(svg, PICTURE_MARGIN, PICTURE_MARGIN - 10, SVG_INK, false, "faults, to %zu",
-		  length);
+		  "frames (exact)");
+	svg_words(svg, PICTURE_MARGIN, PICTURE_MARGIN - 10, SVG_INK, false, "faults");
+	ticks_draw(svg, frames_max, length);
 }
 
 static bool picture_draw(const char *path, const struct question *q)

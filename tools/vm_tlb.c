@@ -18,6 +18,7 @@ enum {
 	CELL = 12,
 	MARGIN = 24,
 	UNIT_GAP = 44,
+	LABEL_MIDDLE = 200,
 	WORDS_BYTES = 96,
 };
 
@@ -223,7 +224,7 @@ static bool picture_draw(const char *path, const struct vm_tlb *tlb)
 		const struct vm_tlb_unit *unit = vm_tlb_unit(tlb, i);
 		struct vm_tlb_entry entry;
 
-		svg_words(&svg, width / 2, y - 8, SVG_INK, false,
+		svg_words(&svg, LABEL_MIDDLE, y - 8, SVG_INK, false,
 			  "%s: %u sets from left to right, %u ways from top to bottom", unit->name,
 			  vm_tlb_sets(tlb, i), unit->ways);
 		for (uint32_t set = 0; set < vm_tlb_sets(tlb, i); set++)

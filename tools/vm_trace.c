@@ -372,7 +372,12 @@ static bool picture_draw(const char *path, const struct row *rows, size_t count,
 	svg_line(&svg, PICTURE_MARGIN, bottom, PICTURE_MARGIN + width, bottom, SVG_INK);
 	svg_line(&svg, PICTURE_MARGIN, top, PICTURE_MARGIN, bottom, SVG_INK);
 	svg_words(&svg, PICTURE_WIDTH / 2.0, PICTURE_HEIGHT - 12, SVG_INK, false,
-		  "frames, doubling from 1 to %" PRIu32, count > 0 ? rows[count - 1].frames : 0);
+		  "frames (exact)");
+	svg_words(&svg, PICTURE_MARGIN + 60, top - 10, SVG_INK, false, "faults, to %" PRIu64,
+		  count > 0 ? rows[0].lru : 0);
+	for (size_t i = 0; i < count && count > 1; i += count > 10 ? 2 : 1)
+		svg_words(&svg, PICTURE_MARGIN + width * (double)i / (double)(count - 1),
+			  bottom + 16, SVG_INK, false, "%" PRIu32, rows[i].frames);
 	for (unsigned line = 0; line < (has_all ? 3u : 1u) && count > 1; line++) {
 		double points[2 * ROWS_MAX];
 
