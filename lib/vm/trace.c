@@ -26,9 +26,9 @@
  *
  * Four bases stand where recent accesses ended; for a store, where the access began if that was a
  * load, as what is loaded is often stored back. An access moves the base it is near to, unless it
- * is far from that, more than 1 KiB: then it moves the one that stands first in turn. Numbers are of seven bits a
- * byte, the low ones first, bit 7 saying that another byte follows; distances have their sign in
- * bit 0. All begins at 0 in each block, so that a block is read without the others.
+ * is far from that, more than 1 KiB: then it moves the one that stands first in turn. Numbers are
+ * of seven bits a byte, the low ones first, bit 7 saying that another byte follows; distances have
+ * their sign in bit 0. All begins at 0 in each block, so that a block is read without the others.
  */
 #include <allot/vm.h>
 
