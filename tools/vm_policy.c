@@ -86,8 +86,8 @@ static void explain(const struct question *q, unsigned kind, uint64_t frames)
 	struct vm_policy policy;
 	uint64_t faults = 0;
 
-	printf("\n%s, %" PRIu64 " frames  (> hand or next to leave, + dirty, * referenced, "
-	       "^ active)\n", vm_policy_name(kind), frames);
+	printf("\n%s, %" PRIu64 " frames, exact  (> hand or next to leave, + dirty, "
+	       "* referenced, ^ active)\n", vm_policy_name(kind), frames);
 	policy_make(&policy, kind, frames, q->seed);
 	for (size_t i = 0; i < q->length; i++) {
 		struct vm_policy_step step;

@@ -24,6 +24,26 @@ enum { PAGES_ONE_BY_ONE = 32 };
 
 /* ---- sets ---- */
 
+/* The high bit of each mark that equals those of `wanted`, and of some that do not: see below. */
+ALLOT_INLINE uint64_t marks_equal(uint64_t marks, uint64_t wanted)
+{
+	uint64_t different = marks ^ wanted;
+	return (different - MARK_LOW_BITS) & ~different & MARK_HIGH_BITS;
+}
+
+/* Of the ways from `first` on that are marked, the one that has the key, or `ways`. */
+ALLOT_INLINE uint32_t marked_find(const struct unit *unit, uint32_t set, uint64_t key,
+				  uint32_t first, uint64_t equal)
+{
+	const struct slot *slots = set_slots(unit, set);
+	for (; equal != 0; equal &= equal - 1) {
+		uint32_t way = first + (uint32_t)__builtin_ctzll(equal) / MARK_BITS;
+		if (likely(way < unit->ways && slots[way].key == key))
+			return way;
+	}
+	return unit->ways;
+}
+
 /*
  * The way that has the key, whose mark fills `wanted`, or `ways`. A mark found equal above another
  * that is may be a borrow of that one: the keys decide.
@@ -31,18 +51,16 @@ enum { PAGES_ONE_BY_ONE = 32 };
 ALLOT_INLINE uint32_t marks_find(const struct unit *unit, uint32_t set, uint64_t key,
 				 uint64_t wanted)
 {
-	const struct slot *slots = set_slots(unit, set);
 	const uint64_t *words = unit->sets_kept[set].marks.words;
-	for (uint32_t way = 0; way < unit->ways; way += MARKS) {
-		uint64_t different = *words++ ^ wanted;
-		uint64_t equal = (different - MARK_LOW_BITS) & ~different & MARK_HIGH_BITS;
-		for (; equal != 0; equal &= equal - 1) {
-			uint32_t found = way + (uint32_t)__builtin_ctzll(equal) / MARK_BITS;
-			if (likely(found < unit->ways && slots[found].key == key))
-				return found;
-		}
+	uint64_t equal = marks_equal(words[0], wanted);
+	if (equal != 0) {
+		uint32_t way = marked_find(unit, set, key, 0, equal);
+		if (likely(way < unit->ways))
+			return way;
 	}
-	return unit->ways;
+	if (unit->ways <= MARKS)
+		return unit->ways;
+	return marked_find(unit, set, key, MARKS, marks_equal(words[1], wanted));
 }
 
 /* The way that has the key, or `ways`. */
@@ -171,8 +189,11 @@ ALLOT_INLINE void filter_put(const struct vm_tlb_state *s, const struct unit *un
 {
 	uint64_t *pages = unit->filter + (size_t)set * VM_KIND_COUNT;
 	const uint64_t *denied = s->denied[data & DATA_ALLOWED_MASK];
-	for (unsigned kind = 0; kind < VM_KIND_COUNT; kind++)
-		pages[kind] = page | denied[kind];
+	/* One by one, as compilers leave so short a loop a loop. */
+	pages[VM_LOAD] = page | denied[VM_LOAD];
+	pages[VM_STORE] = page | denied[VM_STORE];
+	pages[VM_FETCH] = page | denied[VM_FETCH];
+	pages[VM_MODIFY] = page | denied[VM_MODIFY];
 }
 
 /* The same of any `slot`, which holds `va`: large pages and divided ones have no filter. */
