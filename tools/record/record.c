@@ -74,7 +74,10 @@ static void file_open(void)
 /* With the lock held. */
 static void buffer_write(struct buffer *buffer)
 {
-	if (buffer->count == 0 || is_broken)
+	/* What cannot be written is let go of: there must be room for more. */
+	if (is_broken)
+		buffer->count = 0;
+	if (buffer->count == 0)
 		return;
 	if (file < 0)
 		file_open();
