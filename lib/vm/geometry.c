@@ -36,6 +36,7 @@ static const struct vm_geometry geometries[] = {
 		.pte_bytes = 8,
 		.size_count = 3,
 		.is_canonical = true,
+		.user_end = 0x7ffffffff000,
 	},
 	{
 		.name = "x86-64-la57",
@@ -49,6 +50,7 @@ static const struct vm_geometry geometries[] = {
 		.pte_bytes = 8,
 		.size_count = 3,
 		.is_canonical = true,
+		.user_end = 0xfffffffffff000,
 	},
 	{
 		.name = "aarch64-4k",
@@ -62,6 +64,7 @@ static const struct vm_geometry geometries[] = {
 		.pte_bytes = 8,
 		.size_count = 3,
 		.is_canonical = true,
+		.user_end = 0x1000000000000,
 	},
 	{
 		.name = "aarch64-16k",
@@ -75,6 +78,7 @@ static const struct vm_geometry geometries[] = {
 		.pte_bytes = 8,
 		.size_count = 2,
 		.is_canonical = true,
+		.user_end = 0x1000000000000,
 	},
 	{
 		.name = "aarch64-64k",
@@ -88,6 +92,7 @@ static const struct vm_geometry geometries[] = {
 		.pte_bytes = 8,
 		.size_count = 2,
 		.is_canonical = true,
+		.user_end = 0x1000000000000,
 	},
 	{
 		.name = "i386",
@@ -100,6 +105,7 @@ static const struct vm_geometry geometries[] = {
 		.bits = {10, 10},
 		.pte_bytes = 4,
 		.size_count = 2,
+		.user_end = 0xc0000000,
 	},
 	{
 		.name = "csapp",
