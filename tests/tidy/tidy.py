@@ -142,8 +142,12 @@ def check_calls(root):
 
 
 def check_system_calls(root):
-    yield from matches(root, ["lib/pages", "lib/strategy", "lib/front", "lib/api", "lib/vm"],
-                       r"\bkernel_call\s*\(|\bSYS_\w+|(?<![\w>.])(mmap|munmap|sbrk|syscall)\s*\(")
+    for found in matches(root, ["lib/pages", "lib/strategy", "lib/front", "lib/api", "lib/vm"],
+                         r"\bkernel_call\s*\(|\bSYS_\w+|"
+                         r"(?<![\w>.])(mmap|munmap|sbrk|syscall)\s*\("):
+        # The machine's memory, which comes from nowhere else.
+        if not found.startswith("lib/vm/memory.c:"):
+            yield found
 
 
 def check_locks(root):

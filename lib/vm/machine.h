@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine and its address spaces, as the modules of this folder see them.
+ */
+#ifndef VM_MACHINE_H
+#define VM_MACHINE_H
+
+#include <allot/vm.h>
+
+#include "base/bits.h"
+#include "vm/area.h"
+#include "vm/frame.h"
+#include "vm/pool.h"
+
+/* A file: its pages in memory, by their number in it. */
+struct vm_file {
+	struct vm_file *next;      /* of the machine */
+	enum vm_file_kind kind;
+	uint64_t size_pages;
+	uint32_t *frames;          /* FRAME_NONE where there is none yet */
+	uint64_t area_count;       /* areas that map it */
+	bool is_nameless;          /* behind shared anonymous memory: goes with its last area */
+};
+
+struct vm_machine {
+	struct pool pool;
+	const struct vm_geometry *geometry;
+	struct vm_profile profile;
+	struct vm_layout layout;
+	bool is_off[VM_RULE_COUNT];
+	struct frames frames;
+	struct vm_space *spaces;
+	struct vm_file *files;
+	uint32_t anon_last;        /* anonymous memories numbered so far */
+	uint32_t zero_frame;
+	uint32_t huge_zero;        /* head of the huge zero page; FRAME_NONE before its first use */
+	unsigned level_shift[VM_LEVELS_MAX + 1]; /* log2 of the bytes an entry of a level covers */
+	uint64_t huge_bytes;       /* what an entry of level 1 maps; 0: huge pages are too large */
+};
+
+struct vm_space {
+	struct vm_machine *machine;
+	struct vm_space *next;
+	struct area_set areas;
+	uint32_t root;             /* frame of the top table: CR3 */
+	uint32_t reserve;          /* tables kept for splitting huge pages, linked by frame.next */
+	uint64_t break_start, break_end;
+	uint64_t locked_stray;     /* pages counted as locked that are not: see remap.c */
+	struct vm_counters counters; /* minor_faults and areas are filled in when read */
+};
+
+static inline bool rule(const struct vm_space *space, enum vm_rule which)
+{
+	return !space->machine->is_off[which];
+}
+
+static inline uint64_t page_bytes(const struct vm_space *space)
+{
+	return space->machine->geometry->page_bytes;
+}
+
+/* Bits of the index into the tables of a level, the last of which is 0. */
+static inline unsigned level_bits(const struct vm_machine *machine, unsigned level)
+{
+	return machine->geometry->bits[machine->geometry->level_count - 1 - level];
+}
+
+static inline uint64_t pages_of(const struct vm_space *space, uint64_t bytes)
+{
+	return bytes >> space->machine->geometry->page_shift;
+}
+
+static inline struct vm_result result_of(uint64_t value)
+{
+	return (struct vm_result){.value = value};
+}
+
+static inline struct vm_result result_error(int error)
+{
+	return (struct vm_result){.error = error};
+}
+
+#endif
