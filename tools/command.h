@@ -68,6 +68,9 @@ extern const struct command command_vm_tlb;
 extern const struct command command_vm_policy;
 extern const struct command command_vm_trace;
 extern const struct command command_vm_cc;
+extern const struct command command_vm_run;
+extern const struct command command_vm_diff;
+extern const struct command command_vm_probe;
 extern const struct command command_help;
 
 /* All but command_allot, NULL-terminated, in the order they are shown. */
@@ -96,6 +99,9 @@ int vm_tlb_main(int argc, char **argv);
 int vm_policy_main(int argc, char **argv);
 int vm_trace_main(int argc, char **argv);
 int vm_cc_main(int argc, char **argv);
+int vm_run_main(int argc, char **argv);
+int vm_diff_main(int argc, char **argv);
+int vm_probe_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
 #endif

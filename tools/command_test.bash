@@ -148,6 +148,24 @@ expect 'colours on a terminal' 0 $'\033*' '' \
 expect 'but not with NO_COLOR' 0 'effective*' '' \
 	env TERM=xterm NO_COLOR=1 script -qec "'$allot' doctor true" /dev/null
 
+# ---- vm: scripts
+
+printf 'map A 64p rw private\nr A\nexpect min=64 zero=64\nw A\nexpect min=64 anon=64\n' >a.vm
+printf 'map A 64p rw private\nw A\nexpect min=1\n' >wrong.vm
+printf 'map A 64p rw private\nunamp A\n' >damaged.vm
+expect 'help of a subcommand' 0 'usage: allot vm diff *' 'next: *' "$allot" help vm diff
+expect 'a script on the model' 0 'exact: *w A *64*64*' 'next: *' "$allot" vm run a.vm
+expect 'and why' 0 '*64 x zero-read: *64 x zero-write: *' 'next: *' "$allot" vm run --explain a.vm
+expect 'as JSON' 0 'allot.vm.run/1' '' json_valid "$allot" vm run --json a.vm
+expect 'on standard input' 0 '*r A *64*' '*' bash -c "'$allot' vm run - <a.vm"
+expect 'an expectation that fails' 1 '*' '*wrong.vm:2: *expects min=1, not 64' "$allot" vm run wrong.vm
+expect 'a damaged script' 4 '' "*damaged.vm:2: *'unamp' (did you mean 'unmap'?)" \
+	"$allot" vm run damaged.vm
+expect 'no script' 2 '' '*none.vm: No such file*' "$allot" vm run none.vm
+expect 'a near rule is named' 2 '' "*mean 'zero_page'*" "$allot" vm run --off zero_pge a.vm
+expect 'a rule switched off is missed' 1 '*' '*expects zero=64, not 0' \
+	"$allot" vm run --off zero_page a.vm
+
 # ---- measure
 
 expect 'what a program cost' 0 '' 'wall_s=*peak_rss_kib=*status=0' "$measure" true

@@ -38,6 +38,13 @@ static const struct location location_record = {
 	.installed = ALLOT_LIBEXECDIR "/allot/record",
 };
 
+static const struct location location_vm_helper = {
+	.name = "allot-vm-helper",
+	.built = ".",
+	.moved = "../" ALLOT_LIBEXECDIR_NAME "/allot",
+	.installed = ALLOT_LIBEXECDIR "/allot",
+};
+
 bool own_path(char path[PATH_MAX])
 {
 	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
@@ -114,6 +121,18 @@ bool bench_locate(char folder[PATH_MAX], char *message, size_t message_bytes)
 bool record_locate(char folder[PATH_MAX], char *message, size_t message_bytes)
 {
 	return folder_locate(&location_record, folder, message, message_bytes);
+}
+
+bool vm_helper_locate(char path[PATH_MAX], char *message, size_t message_bytes)
+{
+	char folder[PATH_MAX];
+
+	if (!folder_locate(&location_vm_helper, folder, message, message_bytes))
+		return false;
+	if (snprintf(path, PATH_MAX, "%s/%s", folder, location_vm_helper.name) < PATH_MAX)
+		return true;
+	snprintf(message, message_bytes, "%s: too long a path", folder);
+	return false;
 }
 
 bool library_preload(const char *library)

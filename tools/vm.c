@@ -26,6 +26,8 @@ static const struct command_note statuses[] = {
 static const struct command_note vm_examples[] = {
 	{ "allot vm translate --machine csapp 0x3d4 0x27c", "the example of a textbook" },
 	{ "allot vm policy --frames 3,4 1 2 3 4 1 2 5 1 2 3 4 5", "see more frames fault more" },
+	{ "allot vm run tests/vm/scripts/zero_read.vm", "what the model makes of a script" },
+	{ "allot vm diff --random 1,10", "ten random scripts, on the kernel and on the model" },
 	{ NULL, NULL },
 };
 
@@ -35,16 +37,20 @@ static const struct command *const vm_subcommands[] = {
 	&command_vm_policy,
 	&command_vm_trace,
 	&command_vm_cc,
+	&command_vm_run,
+	&command_vm_diff,
+	&command_vm_probe,
 	NULL,
 };
 
 const struct command command_vm = {
 	.name = "vm",
 	.operands = "SUBCOMMAND [ARGUMENT...]",
-	.summary = "a memory machine on paper: translation, replacement, traces",
+	.summary = "a memory machine on paper, and the kernel beside it",
 	.paragraphs = (const char *const[]){
-		"Computes what virtual memory does with an access, a string of pages or the trace "
-		"of a program. Every number carries a label: exact (the model is deterministic and "
+		"Computes what virtual memory does with an access, a string of pages, the trace of "
+		"a program or a script of system calls, and compares that with the running kernel. "
+		"Every number carries a label: exact (the model is deterministic and "
 		"this is its result), measured, bounds, estimate, or n/a.",
 		NULL },
 	.options = help_option,

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What `allot vm diff` and its helper process say to each other: one request, one answer.
+ *
+ * The helper and the children it forks each have a channel, a socket at a descriptor of its own;
+ * all are open from the start, as are the files of the script.
+ */
+#ifndef ALLOT_TOOLS_VM_WIRE_H
+#define ALLOT_TOOLS_VM_WIRE_H
+
+#include <stdint.h>
+
+enum {
+	WIRE_CHANNEL_FIRST = 100, /* descriptor of the channel of process 0 */
+	WIRE_FILE_FIRST = 120,    /* of the first file */
+	WIRE_ZERO = 140,          /* /dev/zero, for kernel-w */
+	WIRE_SINK = 141,          /* memory, for kernel-r */
+	WIRE_RANGES_MAX = 16,
+};
+
+enum wire_kind {
+	WIRE_NOTHING,  /* answers, and no more: what that costs must be nothing */
+	WIRE_CALL,     /* a system call: number, arguments[0..5] */
+	WIRE_TOUCH,    /* address, count, stride, bytes, enum wire_access */
+	WIRE_PREFAULT, /* ranges[]: the helper's own memory */
+	WIRE_FORK,     /* process of the child */
+	WIRE_EXIT,
+};
+
+enum wire_access {
+	WIRE_LOAD,
+	WIRE_STORE,
+	WIRE_FETCH,
+};
+
+/* The helper's own memory: all of it is touched before anything is counted. */
+struct wire_range {
+	uint64_t start, end;
+	uint64_t is_writable;
+};
+
+struct wire_request {
+	uint64_t kind;
+	uint64_t number;
+	uint64_t arguments[6];
+	struct wire_range ranges[WIRE_RANGES_MAX];
+};
+
+struct wire_answer {
+	int64_t result;  /* of the call; of a touch: pages that were had; of a fork: its pid */
+	int32_t signal;  /* that ended the touch, or 0 */
+	int32_t code;    /* its si_code */
+	uint64_t address;
+};
+
+#endif
