@@ -68,26 +68,34 @@ static ALLOT_OUTLINE void *allocate_direct_zeroed(size_t bytes)
 				   process_allocate(bytes, ALIGN_BYTES, true);
 }
 
-static ALLOT_OUTLINE void free_direct(void *block)
+/* A block, or nothing. */
+static ALLOT_OUTLINE void free_block(void *block)
 {
 	enum cache_result result = CACHE_REFUSED;
 	const struct gate *gate = &thread_caller.small->open;
 	if (block == NULL)
 		return;
-	if (likely(gate->small_bytes_end != 0)) {
+	if (likely(gate->small_bytes_end != 0))
+		result = thread_heap_cache(&thread_caller, block);
+	else if (must_take_long_way(gate))
+		result = CACHE_UNSURE;
+	if (likely(result == CACHE_TOOK) ||
+	    (result == CACHE_REFUSED && heap_try_free(thread_caller.arena, block)))
+		return;
+	process_free(block, "free");
+}
+
+/* What the fast path has not. Another thread's object comes this way: it needs no stack frame. */
+static ALLOT_OUTLINE void free_direct(void *block)
+{
+	if (likely(thread_caller.small->open.small_bytes_end != 0)) {
 		struct slab *slab = front_slab(&process.heap.front, block);
 		if (slab != NULL) {
 			thread_heap_free(&thread_caller, &process.heap, slab, block, "free");
 			return;
 		}
-		result = thread_heap_cache(&thread_caller, block);
-	} else if (must_take_long_way(gate)) {
-		result = CACHE_UNSURE;
 	}
-	if (likely(result == CACHE_TOOK) ||
-	    (result == CACHE_REFUSED && heap_try_free(thread_caller.arena, block)))
-		return;
-	process_free(block, "free");
+	free_block(block);
 }
 
 API_EXPORT void *API(malloc)(size_t bytes)
