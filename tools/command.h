@@ -71,6 +71,11 @@ extern const struct command command_vm_cc;
 extern const struct command command_vm_run;
 extern const struct command command_vm_diff;
 extern const struct command command_vm_probe;
+extern const struct command command_vm_free;
+extern const struct command command_vm_sar;
+extern const struct command command_vm_buddyinfo;
+extern const struct command command_vm_watermarks;
+extern const struct command command_vm_oom;
 extern const struct command command_help;
 
 /* All but command_allot, NULL-terminated, in the order they are shown. */
@@ -102,6 +107,11 @@ int vm_cc_main(int argc, char **argv);
 int vm_run_main(int argc, char **argv);
 int vm_diff_main(int argc, char **argv);
 int vm_probe_main(int argc, char **argv);
+int vm_free_main(int argc, char **argv);
+int vm_sar_main(int argc, char **argv);
+int vm_buddyinfo_main(int argc, char **argv);
+int vm_watermarks_main(int argc, char **argv);
+int vm_oom_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
 #endif

@@ -166,6 +166,63 @@ expect 'a near rule is named' 2 '' "*mean 'zero_page'*" "$allot" vm run --off ze
 expect 'a rule switched off is missed' 1 '*' '*expects zero=64, not 0' \
 	"$allot" vm run --off zero_page a.vm
 
+# ---- vm: physical memory
+
+expect 'watermarks are the kernel'\''s' 0 '*ours: exact*measured*zone *min *protection*' 'next: *' \
+	"$allot" vm watermarks --from-kernel
+expect 'those of another machine' 0 '*zone Normal *promo *30951 *n/a*' 'next: *' \
+	"$allot" vm watermarks DMA=3840 DMA32=772915 Normal=5394266
+expect 'a zone that is none' 2 '' "*'Normal' is no zone: NAME=PAGES*" "$allot" vm watermarks Normal
+expect 'a scale that is none' 2 '' "*--scale: '0' is no number from 1 to 3000*" \
+	"$allot" vm watermarks --scale 0 A=1
+expect 'no zones' 2 '' '*NAME=PAGES, or --from-kernel*' "$allot" vm watermarks
+expect 'what is available and may be promised' 0 '*procps 4*procps 3.3*MemAvailable*CommitLimit*' \
+	'next: *' "$allot" vm free --from-kernel
+expect 'scores of processes' 0 "*1 *oom_score*$$ bash*oom_score*" 'next: *' "$allot" vm oom 1 $$
+expect 'who is worst' 0 '*oom_score*' 'next: *' bash -c "'$allot' vm oom || '$allot' vm oom"
+expect 'what is no process' 2 '' "*'1x' is no process*" "$allot" vm oom 1x
+expect 'a process that is not there' 4 '' '*/proc/4999999/status: No such file*' "$allot" vm oom 4999999
+printf 'file F 8p\nmap A 16p rw private\nmap B 8p r shared F\nr B\nw A\n' >physical.vm
+expect 'a machine as free has it' 0 '*inputs that are exact*Mem, procps 4 *1048572*' 'next: *' \
+	"$allot" vm free physical.vm
+expect 'as sar has it' 0 '*kbmemfree*kbcached*kbactive* 32 *n/a*64*' 'next: *' \
+	"$allot" vm sar physical.vm
+expect 'sar of the kernel' 0 '*inputs that are measured*kbvmused*' 'next: *' \
+	"$allot" vm sar --from-kernel
+expect 'its free blocks' 0 'Node 0, zone   Normal *255 *' 'next: *' "$allot" vm buddyinfo physical.vm
+expect 'and how fragmented they are' 0 '*fragmentation index*-1.000*' 'next: *' \
+	"$allot" vm buddyinfo --explain physical.vm
+expect 'as the kernel writes them' 0 'OK' '*' bash -c "
+	'$allot' vm buddyinfo --from-kernel | sed -n 1p |
+		grep -qxE 'Node 0, zone +[A-Za-z0-9]+ ( *[0-9]+ ){11}' && echo OK"
+for command in 'watermarks --from-kernel' 'free physical.vm' 'sar physical.vm' 'oom 1' \
+	'buddyinfo physical.vm'; do
+	# shellcheck disable=SC2086 # words are meant
+	expect "vm $command as JSON" 0 "allot.vm.${command%% *}/1" '' \
+		json_valid "$allot" vm ${command/ / --json }
+done
+expect 'neither a script nor the kernel' 2 '' '*one script, or --from-kernel*' "$allot" vm free
+expect 'both' 2 '' "*'a.vm' and --from-kernel: one of them*" "$allot" vm sar --from-kernel a.vm
+expect 'no such copy' 4 '' '*none/buddyinfo: cannot be read*' "$allot" vm buddyinfo --from-kernel=none
+mkdir -p copy/sys/vm
+for file in zoneinfo meminfo buddyinfo sys/vm/min_free_kbytes sys/vm/watermark_scale_factor \
+	sys/vm/lowmem_reserve_ratio; do
+	cat "/proc/$file" >"copy/$file"
+done
+expect 'a copy of the kernel'\''s' 0 '*min *' 'next: *' "$allot" vm watermarks --from-kernel=copy
+sed -i 's/^        low .*/        low      7/' copy/zoneinfo
+expect 'what differs is found' 1 '*low *7 pages  differs*' '*figures differ from the kernel*' \
+	"$allot" vm watermarks --from-kernel=copy
+sed -i '/Committed_AS/d' copy/meminfo
+expect 'a line that is missing' 4 '' '*copy/meminfo: expected a line Committed_AS: NUMBER kB' \
+	"$allot" vm sar --from-kernel=copy
+echo 'Node zero' >copy/buddyinfo
+expect 'a line that is none' 4 '' '*copy/buddyinfo: expected lines Node*' \
+	"$allot" vm buddyinfo --from-kernel=copy
+echo many >copy/sys/vm/min_free_kbytes
+expect 'a number that is none' 4 '' '*copy/sys/vm/min_free_kbytes: expected a number' \
+	"$allot" vm watermarks --from-kernel=copy
+
 # ---- measure
 
 expect 'what a program cost' 0 '' 'wall_s=*peak_rss_kib=*status=0' "$measure" true

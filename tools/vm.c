@@ -40,6 +40,11 @@ static const struct command *const vm_subcommands[] = {
 	&command_vm_run,
 	&command_vm_diff,
 	&command_vm_probe,
+	&command_vm_free,
+	&command_vm_sar,
+	&command_vm_buddyinfo,
+	&command_vm_watermarks,
+	&command_vm_oom,
 	NULL,
 };
 

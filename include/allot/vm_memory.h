@@ -81,7 +81,7 @@ uint64_t vm_min_free_huge_kib(size_t zone_count, uint64_t huge_pages, uint64_t u
 struct vm_available_input {
 	uint64_t free;             /* MemFree */
 	uint64_t reserve;          /* of all zones: vm_zone_reserve_total() */
-	uint64_t low;              /* sum of the low watermarks */
+	uint64_t low;              /* sum of the low watermarks, of empty zones too */
 	uint64_t file;             /* Active(file) + Inactive(file) */
 	uint64_t reclaimable;      /* KReclaimable */
 };
@@ -132,6 +132,7 @@ struct vm_oom_input {
 	uint64_t swapped;  /* VmSwap */
 	uint64_t tables;   /* VmPTE, which counts all levels but the top one */
 	int adjust;        /* oom_score_adj, -1000 to 1000 */
+	bool is_init;      /* the first process of the system: never chosen */
 };
 
 /*

@@ -180,7 +180,7 @@ int64_t vm_fragmentation_index(const uint64_t free_blocks[VM_ORDERS], unsigned o
 
 bool vm_oom_badness(const struct vm_oom_input *input, uint64_t total_pages, int64_t *out)
 {
-	if (input->adjust == VM_OOM_ADJUST_NEVER)
+	if (input->is_init || input->adjust == VM_OOM_ADJUST_NEVER)
 		return false;
 	*out = (int64_t)(input->rss + input->swapped + input->tables) +
 	       input->adjust * (int64_t)(total_pages / OOM_SCALE);

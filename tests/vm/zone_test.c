@@ -39,14 +39,16 @@ Test(zone, a_movable_zone_keeps_little_and_is_no_share)
 	struct vm_zone with_extra[4];
 	struct vm_watermarks marks[4], alone[3];
 	memcpy(with_extra, zones, sizeof(zones));
+	/* Also an empty one has watermarks: the kernel's sums have them. */
 	with_extra[3] = (struct vm_zone){.managed_pages = 1 << 20, .is_extra = true};
 	vm_zone_watermarks(zones, 3, &settings, alone);
 	vm_zone_watermarks(with_extra, 4, &settings, marks);
 	cr_assert_arr_eq(marks, alone, sizeof(alone));
 	cr_assert_eq(marks[3].min, 128);
-	with_extra[3].managed_pages = 1;
+	with_extra[3].managed_pages = 0;
 	vm_zone_watermarks(with_extra, 4, &settings, marks);
 	cr_assert_eq(marks[3].min, 32);
+	cr_assert_eq(marks[3].low, 32);
 }
 
 Test(zone, low_zones_keep_pages_from_requests_for_high_ones)
@@ -112,6 +114,10 @@ Test(zone, who_is_killed)
 	idle.adjust = VM_OOM_ADJUST_NEVER;
 	cr_assert_not(vm_oom_badness(&idle, total, &badness));
 	cr_assert_eq(vm_oom_score(&idle, total), 0);
+	idle.adjust = 0;
+	idle.is_init = true;
+	cr_assert_eq(vm_oom_score(&idle, total), 0);
+	idle.is_init = false;
 	/* Towards zero, as the kernel divides: -998 of -998.9. */
 	idle.adjust = -999;
 	cr_assert_eq(vm_oom_score(&idle, total), 1);
@@ -149,6 +155,24 @@ Test(zone, free_by_both_conventions)
 	info.available = info.total + 1;
 	vm_free_line_new(&info, &line);
 	cr_assert_eq(line.available, info.free);
+}
+
+/* What sar 12.6.1 -r ALL and free of procps 4.0.2 wrote for a meminfo of these lines. */
+Test(zone, the_tools_write_the_same)
+{
+	const struct vm_meminfo info = {
+		.total = 24684084, .free = 23375312, .available = 23901080, .buffers = 6948,
+		.cached = 618844, .reclaimable = 310148, .slab = 347008, .committed = 772444,
+	};
+	struct vm_free_line line;
+	struct vm_sar_line sar;
+	vm_free_line_new(&info, &line);
+	cr_assert_eq(line.used, 783004);
+	cr_assert_eq(line.cache, 935940);
+	vm_sar_line_get(&info, &sar);
+	cr_assert_eq(sar.used, 335972);
+	cr_assert_eq(sar.used_share, 136);
+	cr_assert_eq(sar.commit_share, 313);
 }
 
 Test(zone, sar_counts_slabs_out_and_rounds)
