@@ -300,10 +300,10 @@ static int sar_show(struct vm_source *source)
 		{ "kbinact", line.inactive, false, true },
 		{ "kbdirty", line.dirty, false, true },
 		{ "kbanonpg", line.anonymous, false, false },
-		{ "kbslab", line.slab, false, true },
+		{ "kbslab", line.slab, false, false },
 		{ "kbkstack", line.stacks, false, true },
 		{ "kbpgtbl", line.tables, false, false },
-		{ "kbvmused", line.vmalloc_used, false, true },
+		{ "kbvmused", line.vmalloc_used, false, false },
 	};
 	const size_t count = sizeof(columns) / sizeof(columns[0]);
 	if (source->is_json)

@@ -182,12 +182,14 @@ struct vm_memory_uses {
 	uint64_t anonymous;
 	uint64_t file;       /* of the page cache */
 	uint64_t shared;     /* of shared memory */
+	uint64_t kernel;     /* the kernel's own: vm_kernel_memory.h */
 };
 void vm_memory_uses_get(const struct vm_machine *machine, struct vm_memory_uses *out);
 
 /*
  * A machine's memory as /proc/meminfo would show it: one zone, settings as they are unless set.
- * Active, inactive, slab and the like, which a machine does not have, are 0.
+ * Active, inactive, dirty and stacks, which a machine does not have, are 0; no slab counts as
+ * reclaimable.
  */
 void vm_meminfo_get(const struct vm_machine *machine, struct vm_meminfo *out);
 

@@ -6,6 +6,7 @@
  * tables there are. Then the books are compared with it.
  */
 #include "base/text.h"
+#include "vm/kernel_memory.h"
 #include "vm/memory.h"
 #include "vm/page.h"
 
@@ -58,7 +59,8 @@ static bool leaf_check(struct check *check, struct vm_space *space, uint64_t ent
 	if (number == FRAME_NONE || number >= check->machine->frames.count)
 		return fails(check, "an entry of no frame", address);
 	const struct frame *frame = frame_at(&check->machine->frames, number);
-	if (frame->use == FRAME_INNER || frame->use == FRAME_FREE || frame->use == FRAME_TABLE)
+	if (frame->use == FRAME_INNER || frame->use == FRAME_FREE || frame->use == FRAME_TABLE ||
+	    frame->use > FRAME_FURNITURE)
 		return fails(check, "an entry of a frame that is no page", address);
 	if (entry & ENTRY_WRITE && !(area->flags & (VM_AREA_WRITE | VM_AREA_FURNITURE)))
 		return fails(check, "an entry lets through what its area forbids", address);
@@ -151,7 +153,8 @@ static bool frame_books_check(struct check *check)
 	for (uint64_t i = 1; i < frames->count;) {
 		const struct frame *head = frame_at(frames, i);
 		uint64_t size = (uint64_t)1 << head->order, maps = 0;
-		bool is_page = head->use > FRAME_TABLE && head->use != FRAME_ZERO;
+		bool is_page = head->use > FRAME_TABLE && head->use <= FRAME_FURNITURE &&
+			       head->use != FRAME_ZERO;
 		for (uint64_t j = i; is_page && j < i + size; j++) {
 			if (check->shadow.maps[j] != frame_at(frames, j)->maps)
 				return fails(check, "a frame's mappings are miscounted", j);
@@ -187,6 +190,8 @@ static bool machine_check(struct check *check)
 		if (!space_check(check, space))
 			return false;
 	}
+	if (!kernel_memory_check(check->machine, &why))
+		return fails(check, why, 0);
 	return frame_books_check(check);
 }
 

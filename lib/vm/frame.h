@@ -26,7 +26,13 @@ enum frame_use {
 	FRAME_SHARED, /* of shared memory */
 	FRAME_ZERO,   /* of the zero page, or the huge one */
 	FRAME_FURNITURE,
+	FRAME_SLAB,     /* the kernel's own, from here on: of a slab cache */
+	FRAME_KERNEL,   /* lent whole */
+	FRAME_VMALLOC,  /* mapped by the kernel's tables */
+	FRAME_USES,
 };
+
+struct slab;
 
 struct frame {
 	uint32_t next, previous;  /* on a list of free blocks; 0 at its ends */
@@ -38,6 +44,7 @@ struct frame {
 	bool is_exclusive;        /* anonymous and of one process: no fork has shared it since */
 	bool is_cached;           /* a file keeps it, mapped or not */
 	union {
+		struct slab *slab;   /* FRAME_SLAB, of a head */
 		uint64_t *table;     /* FRAME_TABLE: its entries */
 		uint32_t huge_maps;  /* of a head: entries of 2 MiB that map the block */
 	};

@@ -35,6 +35,7 @@ struct vm_machine {
 	uint32_t zero_frame;
 	uint32_t huge_zero;        /* head of the huge zero page; FRAME_NONE before its first use */
 	unsigned level_shift[VM_LEVELS_MAX + 1]; /* log2 of the bytes an entry of a level covers */
+	struct kernel_memory *kernel; /* the kernel's own; NULL before its first use */
 	uint64_t huge_bytes;       /* what an entry of level 1 maps; 0: huge pages are too large */
 };
 

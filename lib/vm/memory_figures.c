@@ -95,6 +95,11 @@ void vm_memory_uses_get(const struct vm_machine *machine, struct vm_memory_uses 
 		case FRAME_SHARED:
 			out->shared++;
 			break;
+		case FRAME_SLAB:
+		case FRAME_KERNEL:
+		case FRAME_VMALLOC:
+			out->kernel++;
+			break;
 		case FRAME_ZERO:
 		case FRAME_FURNITURE:
 			out->reserved++;
@@ -137,8 +142,10 @@ void vm_meminfo_get(const struct vm_machine *machine, struct vm_meminfo *out)
 	};
 	struct vm_watermarks marks;
 	struct vm_memory_uses uses;
+	struct vm_kernel_memory kernel;
 	vm_zone_watermarks(&zone, 1, &settings, &marks);
 	vm_memory_uses_get(machine, &uses);
+	vm_kernel_memory_get(machine, &kernel);
 	const struct vm_available_input available = {
 		.free = machine->frames.free_count,
 		.reserve = vm_zone_reserve_total(managed, marks.high, NULL, 0),
@@ -153,6 +160,8 @@ void vm_meminfo_get(const struct vm_machine *machine, struct vm_meminfo *out)
 		.shared = uses.shared * page_kib,
 		.committed = committed_pages(machine) * page_kib,
 		.anonymous = uses.anonymous * page_kib,
+		.slab = kernel.slabs * page_kib,
 		.tables = uses.tables * page_kib,
+		.vmalloc_used = kernel.vmalloc * page_kib,
 	};
 }
