@@ -76,6 +76,8 @@ extern const struct command command_vm_sar;
 extern const struct command command_vm_buddyinfo;
 extern const struct command command_vm_watermarks;
 extern const struct command command_vm_oom;
+extern const struct command command_vm_slabinfo;
+extern const struct command command_vm_kmem;
 extern const struct command command_help;
 
 /* All but command_allot, NULL-terminated, in the order they are shown. */
@@ -112,6 +114,8 @@ int vm_sar_main(int argc, char **argv);
 int vm_buddyinfo_main(int argc, char **argv);
 int vm_watermarks_main(int argc, char **argv);
 int vm_oom_main(int argc, char **argv);
+int vm_slabinfo_main(int argc, char **argv);
+int vm_kmem_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
 #endif

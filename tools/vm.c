@@ -45,6 +45,8 @@ static const struct command *const vm_subcommands[] = {
 	&command_vm_buddyinfo,
 	&command_vm_watermarks,
 	&command_vm_oom,
+	&command_vm_slabinfo,
+	&command_vm_kmem,
 	NULL,
 };
 

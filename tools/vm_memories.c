@@ -156,3 +156,68 @@ const struct command command_vm_oom = {
 	.usage_status = STATUS_USAGE,
 	.run = vm_oom_main,
 };
+
+static const struct command_option slabinfo_options[] = {
+	FROM_KERNEL,
+	{ .name = "frames", .value = "N", .help = "of the machine: 4096 without it" },
+	{ .name = "explain", .help = "also how many slabs are full, partly used and empty" },
+	JSON_AND_HELP,
+};
+
+static const struct command_note slabinfo_examples[] = {
+	{ "allot vm slabinfo --explain", "caches after a workload that is built in" },
+	{ "allot vm slabinfo cache:inode:600 take:inode:100", "after your own operations" },
+	{ "allot vm slabinfo --from-kernel", "objects of a slab, ours beside the kernel's" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_slabinfo = {
+	.name = "vm slabinfo",
+	.operands = "[OPERATION...]",
+	.summary = "show slab caches as /proc/slabinfo does",
+	.paragraphs = (const char *const[]){
+		"Operations are those of allot-vm-kmem(1). A slab is of the order, and has as "
+		"many objects, as mm/slub.c chooses since 6.8 for one processor. With "
+		"--from-kernel the choice is computed for every cache of the running kernel "
+		"and its processors, and compared; /proc/slabinfo is root's to read.",
+		"Colouring is left out: Linux has had none since slabs of mm/slab.c went in 6.8.",
+		NULL },
+	.options = slabinfo_options,
+	.statuses = memory_statuses,
+	.examples = slabinfo_examples,
+	.next = "allot vm slabinfo --from-kernel",
+	.usage_status = STATUS_USAGE,
+	.run = vm_slabinfo_main,
+};
+
+static const struct command_option kmem_options[] = {
+	{ .name = "frames", .value = "N", .help = "of the machine: 4096 without it" },
+	JSON_AND_HELP,
+};
+
+static const struct command_note kmem_examples[] = {
+	{ "allot vm kmem", "a large kmalloc fails in fragmented memory, vmalloc does not" },
+	{ "allot vm kmem fragment kmalloc:a:16k vmalloc:a:16k free:a", "the same, smaller" },
+	{ "allot vm kmem cache:inode:600 take:inode:9 give:inode:9 shrink", "a slab's life" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_kmem = {
+	.name = "vm kmem",
+	.operands = "[OPERATION...]",
+	.summary = "allocate memory as the kernel does for itself, step by step",
+	.paragraphs = (const char *const[]){
+		"Operations: kmalloc:NAME:BYTES, contiguous in frames; vmalloc:NAME:BYTES, in "
+		"addresses only; free:NAME; cache:NAME:BYTES, a cache of objects; take:NAME:N and "
+		"give:NAME:N, objects of it; shrink, empty slabs go; fragment, every second frame "
+		"is lent. Without any, a few that are built in.",
+		"An operation that cannot be done says why and the next one follows, which is "
+		"what there is to see; the machine is proved whole at the end.",
+		NULL },
+	.options = kmem_options,
+	.statuses = memory_statuses,
+	.examples = kmem_examples,
+	.next = "allot vm slabinfo --explain",
+	.usage_status = STATUS_USAGE,
+	.run = vm_kmem_main,
+};
