@@ -65,6 +65,15 @@ Test(kernel_memory, slabs_have_as_many_objects_as_the_kernels)
 	}
 }
 
+/* Eight objects of 464 bytes fill a page but for 384, more than a sixteenth of it. */
+Test(kernel_memory, a_slab_that_would_waste_much_is_larger)
+{
+	struct vm_slab_cache_layout layout;
+	cr_assert(vm_slab_cache_layout_get(464, PAGE_BYTES, 1, &layout));
+	cr_assert_eq(layout.order, 1);
+	cr_assert_eq(layout.objects, 17);
+}
+
 Test(kernel_memory, an_impossible_layout_is_refused)
 {
 	struct vm_slab_cache_layout layout = {.order = 77};
@@ -93,6 +102,11 @@ Test(kernel_memory, slabs_go_from_list_to_list)
 	cr_assert_eq(view.full, 1);
 	cr_assert_eq(view.partial, 1);
 	cr_assert_eq(view.objects_lent, view.layout.objects + 1);
+	/* An empty slab is used again before a new one is made. */
+	cr_assert(vm_slab_cache_give(cache, extra));
+	cr_assert_eq(vm_slab_cache_take(cache), extra);
+	vm_slab_cache_get(cache, &view);
+	cr_assert_eq(view.full + view.partial + view.empty, 2);
 	/* The slab that has one free is used before the one that is empty. */
 	cr_assert(vm_slab_cache_give(cache, second));
 	cr_assert(vm_slab_cache_give(cache, extra));
