@@ -145,6 +145,28 @@ bool vm_oom_badness(const struct vm_oom_input *input, uint64_t total_pages, int6
 /* /proc/PID/oom_score: fs/proc/base.c proc_oom_score(). */
 uint64_t vm_oom_score(const struct vm_oom_input *input, uint64_t total_pages);
 
+/* What becomes of a system, or a memory group, that is out of memory. */
+enum vm_oom_verdict {
+	VM_OOM_KILL,    /* the victim */
+	VM_OOM_PANIC,   /* as panic_on_oom says, or because nobody can be killed */
+	VM_OOM_FAIL,    /* a group in which nobody can be killed: allocations fail */
+};
+
+struct vm_oom_settings {
+	uint64_t total_pages;          /* memory and swap, or the limit of the group */
+	unsigned panic_on_oom;         /* 0: never; 1: if the system is out of memory; 2: always */
+	bool is_group;                 /* only a group's limit is reached */
+	bool kills_allocating;         /* oom_kill_allocating_task, which groups do not heed */
+	size_t allocating;             /* who asked for memory; `count` of the processes: nobody */
+};
+
+/*
+ * Who of `processes` is killed, into *out_victim with VM_OOM_KILL: the one of most badness, the
+ * last of several. mm/oom_kill.c out_of_memory(), oom_evaluate_task().
+ */
+enum vm_oom_verdict vm_oom_choose(const struct vm_oom_input *processes, size_t count,
+				  const struct vm_oom_settings *settings, size_t *out_victim);
+
 /* ---- free and sar ------------------------------------------------------------------------- */
 
 /* Lines of /proc/meminfo, in KiB. */

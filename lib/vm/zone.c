@@ -19,7 +19,6 @@ enum {
 	PAGE_KINDS = 3,           /* and one for each kind of page beside each other kind */
 	HUGE_SHARE_MAX = 20,      /* but no more than a twentieth of the memory */
 	INDEX_WHOLE = 1000,       /* fragmentation is in thousandths */
-	OOM_SCALE = 1000,         /* oom_score_adj of all memory */
 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -174,23 +173,4 @@ int64_t vm_fragmentation_index(const uint64_t free_blocks[VM_ORDERS], unsigned o
 		return -INDEX_WHOLE;
 	uint64_t missing = (INDEX_WHOLE + (count.pages * INDEX_WHOLE >> order)) / count.blocks;
 	return INDEX_WHOLE - (int64_t)missing;
-}
-
-/* ---- who is killed ---- */
-
-bool vm_oom_badness(const struct vm_oom_input *input, uint64_t total_pages, int64_t *out)
-{
-	if (input->is_init || input->adjust == VM_OOM_ADJUST_NEVER)
-		return false;
-	*out = (int64_t)(input->rss + input->swapped + input->tables) +
-	       input->adjust * (int64_t)(total_pages / OOM_SCALE);
-	return true;
-}
-
-uint64_t vm_oom_score(const struct vm_oom_input *input, uint64_t total_pages)
-{
-	int64_t badness;
-	if (total_pages == 0 || !vm_oom_badness(input, total_pages, &badness))
-		return 0;
-	return (uint64_t)((OOM_SCALE + badness * OOM_SCALE / (int64_t)total_pages) * 2 / 3);
 }
