@@ -78,6 +78,10 @@ extern const struct command command_vm_watermarks;
 extern const struct command command_vm_oom;
 extern const struct command command_vm_slabinfo;
 extern const struct command command_vm_kmem;
+extern const struct command command_vm_maps;
+extern const struct command command_vm_smaps;
+extern const struct command command_vm_status;
+extern const struct command command_vm_pagemap;
 extern const struct command command_help;
 
 /* All but command_allot, NULL-terminated, in the order they are shown. */
@@ -116,6 +120,10 @@ int vm_watermarks_main(int argc, char **argv);
 int vm_oom_main(int argc, char **argv);
 int vm_slabinfo_main(int argc, char **argv);
 int vm_kmem_main(int argc, char **argv);
+int vm_maps_main(int argc, char **argv);
+int vm_smaps_main(int argc, char **argv);
+int vm_status_main(int argc, char **argv);
+int vm_pagemap_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
 #endif

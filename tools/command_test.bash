@@ -245,6 +245,33 @@ echo many >copy/sys/vm/min_free_kbytes
 expect 'a number that is none' 4 '' '*copy/sys/vm/min_free_kbytes: expected a number' \
 	"$allot" vm watermarks --from-kernel=copy
 
+# ---- vm: a process after a script
+
+printf 'memory M 2p\nmap A 4p rw private\nmap Shm 2p rw shared M\nw A 0..1\nr A 2\nw Shm 0\nfork c\n' >v.vm
+printf 'c: w A 0\n' >>v.vm
+expect 'areas as maps has them' 0 \
+	'*-* rw-s 00000000 00:01 1                          /memfd:M (deleted)*-* rw-p 00000000 00:00 0 ' \
+	'next: *' "$allot" vm maps v.vm
+expect 'pages of areas as smaps has them' 0 \
+	'*Rss: *8 kB*Pss: *6 kB*Shared_Dirty: *4 kB*Private_Dirty: *4 kB*VmFlags: rd wr mr mw me ac *' \
+	'next: *' "$allot" vm smaps v.vm
+expect 'of a child' 0 '*VmRSS:	       8 kB*VmSwap:	*' 'next: *' "$allot" vm status --process c v.vm
+expect 'and earlier' 0 '*VmRSS:	       8 kB*RssShmem:	       0 kB*' 'next: *' \
+	"$allot" vm status --at 5 v.vm
+expect 'pages as pagemap has them' 0 '*present frame*mapped-once*0000000000000000 not-present*' \
+	'next: *' "$allot" vm pagemap v.vm
+expect 'virtual to physical' 0 'virtual *008 *physical *008 *no physical address: bit 63 is clear*' \
+	'next: *' "$allot" vm pagemap v.vm A+8 A+3p
+expect 'no such process' 2 '' "*no process 'mian' (did you mean 'main'?)" \
+	"$allot" vm maps --process mian v.vm
+expect 'a process not there yet' 2 '' '*process c is not there then' \
+	"$allot" vm maps --process c --at 5 v.vm
+expect 'no such region' 2 '' "*'Smh' is no address and no region of v.vm (did you mean 'Shm'?)" \
+	"$allot" vm pagemap v.vm Smh
+expect 'no address' 2 '' "*'12z' is no address*" "$allot" vm pagemap v.vm 12z
+expect 'no line' 2 '' "*--at needs the number of a line, not 'x'*" "$allot" vm maps --at x v.vm
+expect 'a damaged script is not looked at' 4 '' '*damaged.vm:2: *' "$allot" vm maps damaged.vm
+
 # ---- measure
 
 expect 'what a program cost' 0 '' 'wall_s=*peak_rss_kib=*status=0' "$measure" true

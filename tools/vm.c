@@ -47,6 +47,10 @@ static const struct command *const vm_subcommands[] = {
 	&command_vm_oom,
 	&command_vm_slabinfo,
 	&command_vm_kmem,
+	&command_vm_maps,
+	&command_vm_smaps,
+	&command_vm_status,
+	&command_vm_pagemap,
 	NULL,
 };
 

@@ -336,6 +336,7 @@ enum vm_area_flag {
 	VM_AREA_RANDOM = 1 << 14,
 	VM_AREA_SEQUENTIAL = 1 << 15,
 	VM_AREA_FURNITURE = 1 << 16,     /* see vm_space_furnish() */
+	VM_AREA_GUARDED = 1 << 17,       /* VM_ADVISE_GUARD_INSTALL was used in it */
 };
 
 /* One area as it is: a line of /proc/PID/maps. */
@@ -345,10 +346,40 @@ struct vm_area_view {
 	uint32_t flags;          /* of enum vm_area_flag */
 	struct vm_file *file;    /* NULL: anonymous; memory shared without a file has one too */
 	bool has_anon;           /* it has anonymous memory of its own: an anon_vma */
+	bool is_heap;            /* of brk(2), which maps calls [heap] */
 };
 
 /* The first area that ends above `address`; false when there is none. */
 bool vm_area_next(const struct vm_space *space, uint64_t address, struct vm_area_view *out);
+
+/*
+ * What the pages of one area come to, in bytes: its part of /proc/PID/smaps, by the rules of
+ * fs/proc/task_mmu.c. Nothing of the zero pages counts. A page is shared when another entry maps
+ * it, in whatever process, and dirty when an entry or the file says so.
+ */
+struct vm_area_sums {
+	uint64_t rss;
+	uint64_t pss, pss_dirty; /* each page divided by how many map it */
+	uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
+	uint64_t referenced;     /* its entry has the accessed bit; a kernel also remembers that it
+				    locked or populated the page, which shows in a child */
+	uint64_t anonymous;
+	uint64_t lazy_free;      /* given to MADV_FREE and not written since; kernels count late */
+	uint64_t anon_huge;      /* mapped by entries of 2 MiB */
+	uint64_t locked;         /* its pss, if the area is locked */
+	bool may_be_huge;        /* a fault could make a huge page in it: THPeligible */
+};
+
+/* Add up the area that begins at `start`; false when none does. */
+bool vm_area_sums_get(const struct vm_space *space, uint64_t start, struct vm_area_sums *out);
+
+/* Pages of areas by what they are for, as /proc/PID/status divides them; furniture left out. */
+struct vm_sizes {
+	uint64_t data;  /* private and writable: VmData */
+	uint64_t stack; /* growing down: VmStk */
+	uint64_t code;  /* executable and not writable: VmExe and VmLib together */
+};
+void vm_sizes_get(const struct vm_space *space, struct vm_sizes *out);
 
 enum vm_page_state {
 	VM_PAGE_NONE,      /* nothing entered */
@@ -375,6 +406,30 @@ struct vm_page_view {
 };
 
 void vm_page_get(const struct vm_space *space, uint64_t address, struct vm_page_view *out);
+
+/*
+ * Bits of an entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst). What lies below
+ * them is the frame number, valid only with VM_PAGEMAP_PRESENT. Without soft-dirty tracking,
+ * userfaultfd and swap, the model leaves bits 55, 57 and 62 clear.
+ */
+#define VM_PAGEMAP_FRAME ((UINT64_C(1) << 55) - 1)
+#define VM_PAGEMAP_SOFT_DIRTY (UINT64_C(1) << 55)
+#define VM_PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
+#define VM_PAGEMAP_WRITE_WATCHED (UINT64_C(1) << 57)
+#define VM_PAGEMAP_GUARD (UINT64_C(1) << 58)
+#define VM_PAGEMAP_FILE (UINT64_C(1) << 61) /* of a file, or shared memory */
+#define VM_PAGEMAP_SWAP (UINT64_C(1) << 62)
+#define VM_PAGEMAP_PRESENT (UINT64_C(1) << 63)
+
+/* The entry of pagemap for a page as vm_page_get() gives it. */
+uint64_t vm_pagemap_entry(const struct vm_page_view *page);
+
+/*
+ * The physical address of `address` by its entry of pagemap; false when no page is there, of
+ * which the rest of the entry says nothing.
+ */
+bool vm_pagemap_physical(const struct vm_space *space, uint64_t address, uint64_t entry,
+			 uint64_t *out_physical);
 
 /* Free physical memory: frames in all, and blocks by order, as /proc/buddyinfo counts them. */
 enum {

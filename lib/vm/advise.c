@@ -111,6 +111,28 @@ static bool huge_parts_split(struct vm_space *space, uint64_t start, uint64_t en
 	return true;
 }
 
+/* Take the accessed bit of pages of one mapping, and for MADV_FREE of all pages, with the dirty
+ * bit (mm/madvise.c). */
+static void pages_age(struct vm_space *space, uint64_t start, uint64_t end, bool frees)
+{
+	const struct frames *frames = &space->machine->frames;
+	uint64_t bits = ENTRY_ACCESSED | (frees ? ENTRY_DIRTY : 0);
+	struct slot slot;
+	for (uint64_t at = start; slot_next(space, at, end, &slot); at = slot.end) {
+		if (slot.entries == NULL) {
+			if (slot_is_whole(space, &slot))
+				*slot.upper &= ~bits;
+			continue;
+		}
+		for (uint64_t i = 0; i < pages_of(space, slot.end - slot.start); i++) {
+			uint64_t *entry = &slot.entries[i];
+			if (entry_is_mapped(*entry) &&
+			    (frees || frame_at(frames, entry_frame(*entry))->maps == 1))
+				*entry &= ~bits;
+		}
+	}
+}
+
 static int advise_lazily(struct vm_space *space, struct area *area, uint64_t start, uint64_t end,
 			 enum vm_advice advice)
 {
@@ -120,9 +142,11 @@ static int advise_lazily(struct vm_space *space, struct area *area, uint64_t sta
 		return EINVAL;
 	if (advice == VM_ADVISE_FREE && !rule(space, VM_RULE_free_is_lazy))
 		return advise_dontneed(space, area, start, end);
-	if (area->file != NULL)
-		return 0;
-	return huge_parts_split(space, start, end) ? 0 : ENOMEM;
+	if (area->file == NULL && !huge_parts_split(space, start, end))
+		return ENOMEM;
+	if (advice != VM_ADVISE_PAGEOUT)
+		pages_age(space, start, end, advice == VM_ADVISE_FREE);
+	return 0;
 }
 
 static int advise_populate(struct vm_space *space, struct area *area, uint64_t start, uint64_t end,

@@ -193,6 +193,7 @@ static enum vm_signal fault_file_store(struct vm_space *space, struct area *area
 		return VM_SIGBUS_MEMORY;
 	if (is_private)
 		return own_page(space, area, entry, VM_REASON_FILE_COPY);
+	frame_at(frames_of(space), frame)->is_dirty = true;
 	page_enter(space, entry, frame, own_bits(space, area));
 	return done(space, is_shared_memory(area) ? VM_REASON_SHARED_WRITE
 						  : VM_REASON_FILE_WRITE);
@@ -248,6 +249,7 @@ static enum vm_signal fault_write(struct vm_space *space, struct area *area, uin
 {
 	if (!(area->flags & VM_AREA_SHARED))
 		return fault_write_private(space, area, address, entry);
+	frame_at(frames_of(space), entry_frame(*entry))->is_dirty = true;
 	*entry |= ENTRY_WRITE | ENTRY_DIRTY;
 	return done(space, area_notifies(space, area) ? VM_REASON_WRITE_NOTIFY
 						      : VM_REASON_SHARED_UPGRADE);

@@ -48,7 +48,10 @@ static bool entry_copy(struct vm_space *child, bool is_private, uint64_t *from, 
 	}
 	if (frame->use == FRAME_ANON && !rule(child, VM_RULE_cow_fork))
 		return entry_copy_now(child, to, *from);
-	uint64_t bits = *from & ~ENTRY_FRAME_MASK;
+	/* The child has not accessed it yet. */
+	uint64_t bits = *from & ~(ENTRY_FRAME_MASK | ENTRY_ACCESSED);
+	if (!is_private)
+		bits &= ~ENTRY_DIRTY;
 	if (is_private && frame->use != FRAME_FURNITURE) {
 		bits &= ~ENTRY_WRITE;
 		frame->is_exclusive = false;
@@ -68,7 +71,7 @@ static bool huge_copy(struct vm_space *child, const struct slot *slot)
 	head->is_exclusive = false;
 	*slot->upper &= ~ENTRY_WRITE;
 	return huge_enter(child, to, entry_frame(*slot->upper),
-			  *slot->upper & ~(ENTRY_FRAME_MASK | ENTRY_HUGE));
+			  *slot->upper & ~(ENTRY_FRAME_MASK | ENTRY_HUGE | ENTRY_ACCESSED));
 }
 
 static bool pages_copy(struct vm_space *parent, struct vm_space *child, const struct area *area)

@@ -41,8 +41,9 @@ struct frame {
 	uint32_t block_maps;      /* of a head: entries of any level that map any of the block */
 	uint8_t use;              /* of enum frame_use */
 	uint8_t order;            /* of a head */
-	bool is_exclusive;        /* anonymous and of one process: no fork has shared it since */
-	bool is_cached;           /* a file keeps it, mapped or not */
+	bool is_exclusive : 1;    /* anonymous and of one process: no fork has shared it since */
+	bool is_cached : 1;       /* a file keeps it, mapped or not */
+	bool is_dirty : 1;        /* of a file, and written to */
 	union {
 		struct slab *slab;   /* FRAME_SLAB, of a head */
 		uint64_t *table;     /* FRAME_TABLE: its entries */

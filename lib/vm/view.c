@@ -121,9 +121,11 @@ bool vm_area_next(const struct vm_space *space, uint64_t address, struct vm_area
 		.start = area->start,
 		.end = area->end,
 		.offset = area->file != NULL ? area->offset * page_bytes(space) : 0,
-		.flags = area->flags,
+		.flags = area->flags | (area->is_guarded ? VM_AREA_GUARDED : 0),
 		.file = area->file,
 		.has_anon = area->anon != 0,
+		.is_heap = area->file == NULL && area->start < space->break_end &&
+			   area->end > space->break_start,
 	};
 	return true;
 }

@@ -24,6 +24,7 @@ enum {
 	RANDOM_SCRIPTS_LONG = 1000,
 	SCRIPTS_MIN = 60,
 	WORDS_BYTES = 64,
+	VIEW_ATTEMPTS = 3,
 };
 
 static const char *setting(const char *name)
@@ -157,6 +158,33 @@ Test(kernel, an_expectation_that_fails_is_named)
 	expect_said("map A 4p rw private\nw A\nexpect min=5\n", 1, "line 3 expects min=5, not 4");
 	expect_said("map A 4p r private\nw A\nexpect signal=none\n", 1,
 		    "expects the signal none, not segv-accerr");
+}
+
+/* Again when it differs: the kernel may be disturbed, a page being written back for instance. */
+static void expect_view_agrees(const char *view, const char *path)
+{
+	struct capture capture;
+	const char *words[] = { view, "--kernel", path };
+	for (int attempt = 0; attempt < VIEW_ATTEMPTS; attempt++) {
+		vm_run(words, 3, &capture);
+		bool agrees = capture_exited(&capture, 0);
+		if (!agrees && attempt == VIEW_ATTEMPTS - 1)
+			cr_expect(agrees, "%s of %s: %s", view, path, capture.output);
+		capture_finish(&capture);
+		if (agrees)
+			return;
+	}
+}
+
+Test(kernel, views_are_the_kernels_line_by_line, .timeout = TIMEOUT_S)
+{
+	static const char *const views[] = { "maps", "smaps", "status", "pagemap" };
+	glob_t found;
+	scripts_find(&found);
+	for (size_t view = 0; view < 4; view++)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			expect_view_agrees(views[view], found.gl_pathv[i]);
+	globfree(&found);
 }
 
 Test(kernel, the_running_kernel_can_be_measured)

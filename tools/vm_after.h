@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine after a script, for those who look at it: views, explanations, pictures.
+ *
+ * Options they share: --at LINE stops after that line, --process NAME chooses whose memory is
+ * looked at, --profile and --off are those of `allot vm run`.
+ */
+#ifndef ALLOT_TOOLS_VM_AFTER_H
+#define ALLOT_TOOLS_VM_AFTER_H
+
+#include <limits.h>
+
+#include "argument.h"
+#include "vm_config.h"
+#include "vm_play.h"
+#include "vm_kernel_report.h"
+
+struct vm_after {
+	const struct command *command; /* that looks */
+	const char *name;          /* its own, for messages */
+	struct vm_config config;
+	struct vm_profile profile; /* measured, when the kernel plays too */
+	const char *process_name;  /* NULL: main */
+	int line_last;             /* 0: all of the script */
+	bool has_kernel;           /* play on the running kernel as well */
+	char helper_path[PATH_MAX];
+	struct script script;
+	char *text;
+	struct vm_play play;
+	struct vm_kernel kernel;
+	struct kernel_base base;     /* what the helper has before the script */
+	int process;
+};
+
+/* Take one of the shared options; false: it is none of them, or the scan ends with a mistake. */
+bool vm_after_option(struct vm_after *after, struct argument_scan *scan, const char *option);
+
+/*
+ * Play the script at `path`. False when that is said and *out_status is to be exited with; finish
+ * it in any case.
+ */
+bool vm_after_play(struct vm_after *after, const char *path, int *out_status);
+void vm_after_finish(struct vm_after *after);
+
+/* The address space that is looked at. */
+const struct vm_space *vm_after_space(const struct vm_after *after);
+
+/* An address as a number, or in a region of the script: A, A+3p, A+3p+12, heap+8. False, said. */
+bool vm_after_address(const struct vm_after *after, const char *word, uint64_t *out_address);
+
+#endif

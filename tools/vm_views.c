@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The subcommands of `allot vm` that look at the machine after a script: options, statuses,
+ * examples and words.
+ */
+#include <stddef.h>
+
+#include "command.h"
+
+static const struct command_note view_statuses[] = {
+	{ "0", "done" },
+	{ "1", "failed: an expectation of the script, or the kernel and the model differ" },
+	{ "2", "wrong usage: no such file, process, region or address" },
+	{ "4", "the script is wrong: the line and what was expected there are named" },
+	{ NULL, NULL },
+};
+
+static const struct command_option view_options[] = {
+	{ .name = "at", .value = "LINE", .help = "look after that line, not at the end" },
+	{ .name = "process", .value = "NAME", .help = "the process to look at: main (default), "
+						     "or what a fork is called" },
+	{ .name = "kernel",
+	  .help = "play it on the running kernel too, show its text, and compare" },
+	{ .name = "profile", .value = "NAME",
+	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" },
+	{ .name = "off", .value = "RULE",
+	  .help = "switch a rule of the model off; may be repeated" },
+	{ .name = "help", .help = "show this help" },
+	{ .name = NULL },
+};
+
+/* What is true of all of them. */
+#define VIEW_PARAGRAPH \
+	"Of the process itself, as it is before the script, nothing is shown. Figures are exact: " \
+	"the model's, in the kernel's format. With --kernel the script is also played on the " \
+	"running kernel: its text is shown (measured), and the first line in which the model's " \
+	"is another ends in status 1. Not compared are device, inode and path of a file, frame " \
+	"numbers, and what the kernel adds up in batches or from before the script: VmPeak, " \
+	"VmHWM, LazyFree."
+
+static const struct command_note maps_examples[] = {
+	{ "allot vm maps --at 4 FILE.vm", "areas after line 4" },
+	{ "allot vm maps --kernel FILE.vm", "the kernel's, and whether the model's are the same" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_maps = {
+	.name = "vm maps",
+	.operands = "FILE.vm",
+	.summary = "show areas after a script as /proc/PID/maps does",
+	.paragraphs = (const char *const[]){
+		"One line an area: addresses, rights, p for private or s for shared, offset, "
+		"device, inode, path. Devices and inodes of the model are made up.",
+		VIEW_PARAGRAPH,
+		NULL },
+	.options = view_options,
+	.statuses = view_statuses,
+	.examples = maps_examples,
+	.next = "allot vm smaps FILE.vm",
+	.usage_status = STATUS_USAGE,
+	.run = vm_maps_main,
+};
+
+static const struct command_note smaps_examples[] = {
+	{ "allot vm smaps --process c FILE.vm", "what a child shares with its parent" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_smaps = {
+	.name = "vm smaps",
+	.operands = "FILE.vm",
+	.summary = "show what the pages of each area come to, as /proc/PID/smaps does",
+	.paragraphs = (const char *const[]){
+		"Rss counts every page that is mapped, but not the zero page; Pss divides each by "
+		"how many map it; it is Shared when more than one does; Referenced has the "
+		"accessed bit.",
+		VIEW_PARAGRAPH,
+		NULL },
+	.options = view_options,
+	.statuses = view_statuses,
+	.examples = smaps_examples,
+	.next = "allot vm pagemap FILE.vm",
+	.usage_status = STATUS_USAGE,
+	.run = vm_smaps_main,
+};
+
+static const struct command_note status_examples[] = {
+	{ "allot vm status FILE.vm", "VmSize, VmRSS, VmPTE and the others after a script" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_status = {
+	.name = "vm status",
+	.operands = "FILE.vm",
+	.summary = "show the lines of /proc/PID/status about memory after a script",
+	.paragraphs = (const char *const[]){
+		"What is added to that of a process that has only a page of program and its "
+		"stack. VmPTE counts the tables below the top one.",
+		VIEW_PARAGRAPH,
+		NULL },
+	.options = view_options,
+	.statuses = view_statuses,
+	.examples = status_examples,
+	.next = "allot vm smaps FILE.vm",
+	.usage_status = STATUS_USAGE,
+	.run = vm_status_main,
+};
+
+static const struct command_note pagemap_examples[] = {
+	{ "allot vm pagemap FILE.vm", "the entry of every page" },
+	{ "allot vm pagemap FILE.vm A+3p+12 0x7ffff7ff0000", "virtual to physical" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_pagemap = {
+	.name = "vm pagemap",
+	.operands = "FILE.vm [ADDRESS...]",
+	.summary = "show entries of /proc/PID/pagemap, and physical addresses by them",
+	.paragraphs = (const char *const[]){
+		"Bit 63 of an entry: present; 62: swapped; 61: of a file or shared; 58: guard; "
+		"57: write-watched; 56: mapped once; 55: soft-dirty. Bits 0 to 54 are the frame "
+		"number, and mean something only when bit 63 is set: the physical address is "
+		"then that number times 4096 plus the offset. The running kernel shows the "
+		"number to root alone.",
+		"ADDRESS is a number or a place in a region of the script: A, A+3p, A+3p+12.",
+		VIEW_PARAGRAPH,
+		NULL },
+	.options = view_options,
+	.statuses = view_statuses,
+	.examples = pagemap_examples,
+	.next = "allot vm maps FILE.vm",
+	.usage_status = STATUS_USAGE,
+	.run = vm_pagemap_main,
+};
