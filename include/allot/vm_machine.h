@@ -441,6 +441,87 @@ struct vm_memory {
 };
 void vm_memory_get(const struct vm_machine *machine, struct vm_memory *out);
 
+/* ---- one access, step by step ------------------------------------------------------------- */
+
+/* One level of a walk: the entry that is read in one table. */
+struct vm_walk_level {
+	uint64_t table;   /* frame of the table */
+	uint32_t index;   /* of the entry in it */
+	uint64_t entry;   /* as x86 has it; 0: nothing below */
+};
+
+/* An access as it would go, from its address to its end. */
+struct vm_walk {
+	bool is_address;          /* canonical; else nothing below is filled in but `signal` */
+	struct vm_split split;
+	struct vm_walk_level levels[VM_LEVELS_MAX]; /* the table walked first comes first */
+	unsigned level_count;     /* entries read: the walk ends where one is empty, or a leaf */
+	bool is_mapped;           /* the last one maps a page, accessible or not */
+	unsigned size;            /* of that page, an index of the geometry's sizes */
+	bool is_granted;          /* the processor lets the access through: no fault */
+	uint64_t physical;        /* with is_granted: the address in memory */
+	unsigned error;           /* else: error code of the page fault, VM_ERROR_ mask */
+	bool has_area;            /* one is at the address, or would grow to it */
+	bool grows_area;
+	struct vm_area_view area;
+	bool is_served;           /* the fault enters or changes a page: */
+	enum vm_reason reason;    /* why */
+	enum vm_signal signal;    /* how the access ends; a fetch may fail after a served fault */
+};
+
+/*
+ * Explain an access to one byte by the user's program without changing anything: what
+ * vm_touch() would do now, as long as there is memory for it.
+ */
+void vm_walk(const struct vm_space *space, uint64_t address, enum vm_kind kind,
+	     struct vm_walk *out);
+
+/* ---- a TLB on address spaces -------------------------------------------------------------- */
+
+/* Told that table entries for these addresses of a space grant less, or map something else. */
+typedef void vm_invalidate(void *context, uint64_t space, uint64_t address, uint64_t bytes);
+
+/* The number of a space: what vm_tlb_switch() and vm_tlb_flush_range() are told. From 1. */
+uint64_t vm_space_number(const struct vm_space *space);
+
+/*
+ * Have `invalidate` called on unmap, protect, remap, fork, copy on write, the split of huge pages
+ * and whatever else takes from an entry what a TLB may have kept; NULL: nobody.
+ */
+void vm_machine_watch(struct vm_machine *machine, vm_invalidate *invalidate, void *context);
+
+/*
+ * A processor: a TLB and the space it is in. To make one: fill in conf->translate with
+ * vm_processor_translate and conf->context with the processor, vm_tlb_init() its TLB,
+ * vm_machine_watch() with vm_processor_invalidate and the processor, vm_processor_switch().
+ */
+struct vm_processor {
+	struct vm_tlb tlb;
+	struct vm_space *space;
+};
+
+/* A vm_translate that walks the tables of the processor's space; sets accessed and dirty bits. */
+bool vm_processor_translate(void *context, uint64_t va, enum vm_kind kind, bool is_user,
+			    struct vm_translation *out);
+
+/* A vm_invalidate; `context` is the processor. */
+void vm_processor_invalidate(void *context, uint64_t space, uint64_t address, uint64_t bytes);
+
+/* Go to another space: what is done when a process is scheduled. */
+void vm_processor_switch(struct vm_processor *processor, struct vm_space *space);
+
+/* vm_touch() through the TLB: tables are walked only when it does not know the page. */
+struct vm_touched vm_processor_touch(struct vm_processor *processor, uint64_t address,
+				     uint64_t bytes, enum vm_kind kind);
+
+/*
+ * Prove that the TLB is right: besides vm_tlb_check(), that no entry grants more than the table
+ * entry it was made from, maps another frame, or is dirty when that is clean. Entries of spaces
+ * that are gone are not looked at. False, with the first wrong one.
+ */
+bool vm_processor_check(const struct vm_processor *processor, char *message,
+			size_t message_bytes);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

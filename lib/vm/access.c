@@ -3,6 +3,8 @@
  * Accesses: what the processor lets through, and what the kernel makes of the rest
  * (arch/x86/mm/fault.c; CSAPP 9.7.2, figure 9.28).
  */
+#include "vm/access.h"
+
 #include "vm/fault.h"
 #include "vm/merge.h"
 #include "vm/page.h"
@@ -35,22 +37,40 @@ static bool is_accessible(const struct area *area)
 	return (area->flags & (VM_AREA_READ | VM_AREA_WRITE | VM_AREA_EXEC)) != 0;
 }
 
-/* Extend an area that grows down to `address`, if the limit and the gap allow (mm/vma.c). */
-static bool stack_grow(struct vm_space *space, struct area *area, uint64_t address)
+/* May an area that grows down reach for `address`: is there the gap below it (mm/vma.c)? */
+static bool stack_reaches(const struct vm_space *space, const struct area *area, uint64_t address)
 {
 	const struct vm_profile *profile = &space->machine->profile;
 	const struct area *below = area->previous;
 	uint64_t gap = profile->stack_gap_pages * page_bytes(space);
-	uint64_t pages = pages_of(space, area->start - address);
 	if (!(area->flags & VM_AREA_GROWSDOWN) || !rule(space, VM_RULE_stack_growth) ||
 	    address < profile->lowest_address)
 		return false;
-	if (below != NULL && !(below->flags & VM_AREA_GROWSDOWN) && is_accessible(below) &&
-	    address - below->end < gap)
+	return below == NULL || below->flags & VM_AREA_GROWSDOWN || !is_accessible(below) ||
+	       address - below->end >= gap;
+}
+
+/* And may it be as large as that? */
+static bool stack_fits(const struct vm_space *space, const struct area *area, uint64_t address)
+{
+	return area->end - address <= space->machine->profile.stack_limit_bytes &&
+	       pages_of(space, area->start - address) <= area->offset;
+}
+
+bool access_grows_stack(const struct vm_space *space, const struct area *area, uint64_t address)
+{
+	return stack_reaches(space, area, address) && stack_fits(space, area, address);
+}
+
+/* Extend an area that grows down to `address`, if the limit and the gap allow. */
+static bool stack_grow(struct vm_space *space, struct area *area, uint64_t address)
+{
+	uint64_t pages = pages_of(space, area->start - address);
+	if (!stack_reaches(space, area, address))
 		return false;
 	/* The area has its anonymous memory before the limit is looked at. */
 	space_anon_prepare(space, area);
-	if (area->end - address > profile->stack_limit_bytes || pages > area->offset)
+	if (!stack_fits(space, area, address))
 		return false;
 	area_resize(area, address, area->end, area->offset - pages);
 	space->counters.total += pages;
@@ -59,8 +79,7 @@ static bool stack_grow(struct vm_space *space, struct area *area, uint64_t addre
 	return true;
 }
 
-/* Does the area allow the access, as far as the kernel looks before it serves the fault? */
-static bool is_allowed(struct vm_space *space, const struct area *area, uint64_t address,
+bool access_is_allowed(struct vm_space *space, const struct area *area, uint64_t address,
 		       enum vm_kind kind)
 {
 	if (kind == VM_STORE)
@@ -73,20 +92,20 @@ static bool is_allowed(struct vm_space *space, const struct area *area, uint64_t
 	return is_accessible(area);
 }
 
-static enum vm_signal fault(struct vm_space *space, uint64_t address, enum vm_kind kind)
+enum vm_signal access_fault(struct vm_space *space, uint64_t address, enum vm_kind kind)
 {
 	uint64_t page = address - address % page_bytes(space);
 	struct area *area = area_find(&space->areas, address);
 	if (area == NULL || address >= space->machine->geometry->user_end ||
 	    (area->start > address && !stack_grow(space, area, page)))
 		return VM_SIGSEGV_MAPERR;
-	if (!is_allowed(space, area, address, kind))
+	if (!access_is_allowed(space, area, address, kind))
 		return VM_SIGSEGV_ACCERR;
 	return fault_serve(space, area, address, kind);
 }
 
-/* Is it an address at all? Where that is asked, the bits above the highest repeat it. */
-static bool is_canonical(const struct vm_space *space, uint64_t address)
+/* Where that is asked, the bits above the highest repeat it. */
+bool access_is_address(const struct vm_space *space, uint64_t address)
 {
 	const struct vm_geometry *geometry = space->machine->geometry;
 	if (address < geometry->user_end)
@@ -105,10 +124,10 @@ struct vm_touched vm_touch(struct vm_space *space, uint64_t address, uint64_t by
 		kind = VM_STORE;
 	for (uint64_t at = address; bytes > 0; at += piece, bytes -= piece) {
 		piece = size_min(bytes, page - (at & (page - 1)));
-		if (!is_canonical(space, at))
+		if (!access_is_address(space, at))
 			return (struct vm_touched){VM_SIGSEGV_KERNEL, at};
 		while (!walk(space, at, kind)) {
-			enum vm_signal signal = fault(space, at, kind);
+			enum vm_signal signal = access_fault(space, at, kind);
 			if (signal != VM_SIGNAL_NONE)
 				return (struct vm_touched){signal, at};
 		}

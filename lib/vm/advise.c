@@ -98,7 +98,7 @@ static bool huge_parts_split(struct vm_space *space, uint64_t start, uint64_t en
 			if (slot_is_whole(space, &slot) || head->use == FRAME_ZERO ||
 			    head->block_maps > 1)
 				continue;
-			if (!huge_split(space, slot.upper))
+			if (!huge_split(space, slot.start, slot.upper))
 				return false;
 			at = slot.start;
 			continue;
@@ -118,6 +118,7 @@ static void pages_age(struct vm_space *space, uint64_t start, uint64_t end, bool
 	const struct frames *frames = &space->machine->frames;
 	uint64_t bits = ENTRY_ACCESSED | (frees ? ENTRY_DIRTY : 0);
 	struct slot slot;
+	entries_changed(space, start, end);
 	for (uint64_t at = start; slot_next(space, at, end, &slot); at = slot.end) {
 		if (slot.entries == NULL) {
 			if (slot_is_whole(space, &slot))

@@ -45,8 +45,8 @@ static uint64_t own_bits(const struct vm_space *space, const struct area *area)
 }
 
 /* A frame of the process's own, entered in place of what is there. */
-static enum vm_signal own_page(struct vm_space *space, struct area *area, uint64_t *entry,
-			       enum vm_reason reason)
+static enum vm_signal own_page(struct vm_space *space, struct area *area, uint64_t address,
+			       uint64_t *entry, enum vm_reason reason)
 {
 	bool was_file = entry_is_mapped(*entry) &&
 			frame_at(frames_of(space), entry_frame(*entry))->is_cached;
@@ -55,8 +55,10 @@ static enum vm_signal own_page(struct vm_space *space, struct area *area, uint64
 	if (frame == FRAME_NONE)
 		return VM_SIGBUS_MEMORY;
 	frame_at(frames_of(space), frame)->is_exclusive = true;
-	if (entry_is_mapped(*entry))
+	if (entry_is_mapped(*entry)) {
+		entries_changed(space, address, address + page_bytes(space));
 		page_leave(space, entry);
+	}
 	page_enter(space, entry, frame, own_bits(space, area));
 	return done(space, reason);
 }
@@ -74,7 +76,7 @@ static enum vm_signal fault_anon(struct vm_space *space, struct area *area, uint
 		return done(space, VM_REASON_ZERO_READ);
 	}
 	space_anon_prepare(space, area);
-	return own_page(space, area, entry, VM_REASON_DEMAND_ZERO);
+	return own_page(space, area, address, entry, VM_REASON_DEMAND_ZERO);
 }
 
 /* ---- files ---- */
@@ -192,7 +194,7 @@ static enum vm_signal fault_file_store(struct vm_space *space, struct area *area
 	if (frame == FRAME_NONE || entry == NULL)
 		return VM_SIGBUS_MEMORY;
 	if (is_private)
-		return own_page(space, area, entry, VM_REASON_FILE_COPY);
+		return own_page(space, area, address, entry, VM_REASON_FILE_COPY);
 	frame_at(frames_of(space), frame)->is_dirty = true;
 	page_enter(space, entry, frame, own_bits(space, area));
 	return done(space, is_shared_memory(area) ? VM_REASON_SHARED_WRITE
@@ -212,10 +214,10 @@ static enum vm_signal fault_file(struct vm_space *space, struct area *area, uint
 /* ---- copy on write ---- */
 
 /*
- * Is the page ours alone? A small one if nothing else maps it. A piece of a larger block if nobody
- * else maps any of the block; but the last piece that is mapped is copied, to free the block.
+ * A small one if nothing else maps it. A piece of a larger block if nobody else maps any of the
+ * block; but the last piece that is mapped is copied, to free the block.
  */
-static bool can_reuse(struct vm_space *space, uint64_t address, uint32_t number)
+bool fault_can_reuse(struct vm_space *space, uint64_t address, uint32_t number)
 {
 	const struct frame *frame = frame_at(frames_of(space), number);
 	const struct frame *head = frame_head(frames_of(space), number);
@@ -234,14 +236,14 @@ static enum vm_signal fault_write_private(struct vm_space *space, struct area *a
 {
 	uint32_t number = entry_frame(*entry);
 	struct frame *frame = frame_at(frames_of(space), number);
-	if (frame->use == FRAME_ANON && can_reuse(space, address, number)) {
+	if (frame->use == FRAME_ANON && fault_can_reuse(space, address, number)) {
 		frame->is_exclusive = true;
 		*entry |= ENTRY_WRITE | ENTRY_DIRTY;
 		return done(space, VM_REASON_COW_REUSE);
 	}
 	space_anon_prepare(space, area);
-	return own_page(space, area, entry, frame->use == FRAME_ZERO ? VM_REASON_ZERO_WRITE
-								     : VM_REASON_COW_COPY);
+	return own_page(space, area, address, entry,
+			frame->use == FRAME_ZERO ? VM_REASON_ZERO_WRITE : VM_REASON_COW_COPY);
 }
 
 static enum vm_signal fault_write(struct vm_space *space, struct area *area, uint64_t address,

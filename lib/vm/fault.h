@@ -21,4 +21,7 @@ enum vm_signal fault_serve(struct vm_space *space, struct area *area, uint64_t a
 enum vm_signal fault_in(struct vm_space *space, struct area *area, uint64_t start, uint64_t end,
 			bool is_store);
 
+/* Is the page `number`, mapped read-only at `address`, ours alone, so that no copy is needed? */
+bool fault_can_reuse(struct vm_space *space, uint64_t address, uint32_t number);
+
 #endif

@@ -80,6 +80,7 @@ static bool pages_copy(struct vm_space *parent, struct vm_space *child, const st
 	bool is_private = !(area->flags & VM_AREA_SHARED);
 	if (!uppers_copy(parent, child, area->start, area->end))
 		return false;
+	entries_changed(parent, area->start, area->end);
 	for (uint64_t at = area->start; slot_next(parent, at, area->end, &slot); at = slot.end) {
 		if (slot.entries == NULL) {
 			if (!huge_copy(child, &slot))

@@ -12,7 +12,7 @@
 #include "vm/merge.h"
 #include "vm/page.h"
 
-static bool is_wanted(const struct vm_space *space, const struct area *area, uint64_t address)
+bool huge_is_wanted(const struct vm_space *space, const struct area *area, uint64_t address)
 {
 	uint64_t bytes = space->machine->huge_bytes;
 	if (bytes == 0 || !rule(space, VM_RULE_huge_fault) || area->file != NULL ||
@@ -72,10 +72,11 @@ static enum huge_outcome huge_make(struct vm_space *space, struct area *area, ui
 }
 
 /* A store to a huge page that is mapped read-only. */
-static enum huge_outcome huge_write(struct vm_space *space, struct area *area, uint64_t *upper,
-				    enum vm_reason *out_reason)
+static enum huge_outcome huge_write(struct vm_space *space, struct area *area, uint64_t address,
+				    uint64_t *upper, enum vm_reason *out_reason)
 {
 	struct frame *head = frame_at(&space->machine->frames, entry_frame(*upper));
+	uint64_t bytes = space->machine->huge_bytes, start = address / bytes * bytes;
 	bool is_zero = head->use == FRAME_ZERO;
 	if (!is_zero && (head->is_exclusive || head->block_maps == 1)) {
 		head->is_exclusive = true;
@@ -87,8 +88,9 @@ static enum huge_outcome huge_write(struct vm_space *space, struct area *area, u
 	if (is_zero || !rule(space, VM_RULE_huge_cow_splits))
 		copy = block_make(space);
 	if (copy == FRAME_NONE)
-		return huge_split(space, upper) ? HUGE_NOT_HERE : HUGE_NO_MEMORY;
+		return huge_split(space, start, upper) ? HUGE_NOT_HERE : HUGE_NO_MEMORY;
 	space_anon_prepare(space, area);
+	entries_changed(space, start, start + bytes);
 	huge_leave(space, upper);
 	*out_reason = is_zero ? VM_REASON_HUGE_ZERO_WRITE : VM_REASON_COW_COPY;
 	return huge_enter(space, upper, copy, own_bits(space, area)) ? HUGE_DONE : HUGE_NO_MEMORY;
@@ -100,9 +102,9 @@ enum huge_outcome huge_fault(struct vm_space *space, struct area *area, uint64_t
 	if (space->machine->geometry->level_count == 1)
 		return HUGE_NOT_HERE;
 	uint64_t *upper = table_entry(space, address, 1, false);
-	if (upper != NULL && *upper == 0 && is_wanted(space, area, address))
+	if (upper != NULL && *upper == 0 && huge_is_wanted(space, area, address))
 		return huge_make(space, area, upper, is_store, out_reason);
 	if (upper != NULL && *upper & ENTRY_HUGE && is_store)
-		return huge_write(space, area, upper, out_reason);
+		return huge_write(space, area, address, upper, out_reason);
 	return HUGE_NOT_HERE;
 }

@@ -17,4 +17,7 @@ enum huge_outcome {
 enum huge_outcome huge_fault(struct vm_space *space, struct area *area, uint64_t address,
 			     bool is_store, enum vm_reason *out_reason);
 
+/* May a fault at `address`, where nothing is mapped, make a huge page? */
+bool huge_is_wanted(const struct vm_space *space, const struct area *area, uint64_t address);
+
 #endif

@@ -131,6 +131,7 @@ struct vm_space *vm_space_create(struct vm_machine *machine)
 		return NULL;
 	*space = (struct vm_space){
 		.machine = machine,
+		.number = machine->space_last + 1,
 		.break_start = machine->layout.break_start,
 		.break_end = machine->layout.break_start,
 	};
@@ -141,6 +142,7 @@ struct vm_space *vm_space_create(struct vm_machine *machine)
 		pool_give(&machine->pool, space, sizeof(*space));
 		return NULL;
 	}
+	machine->space_last++;
 	space->next = machine->spaces;
 	machine->spaces = space;
 	return space;

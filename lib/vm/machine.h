@@ -32,6 +32,9 @@ struct vm_machine {
 	struct vm_space *spaces;
 	struct vm_file *files;
 	uint32_t anon_last;        /* anonymous memories numbered so far */
+	uint64_t space_last;       /* spaces numbered so far */
+	vm_invalidate *invalidate; /* told of entries that grant less, or NULL */
+	void *invalidate_context;
 	uint32_t zero_frame;
 	uint32_t huge_zero;        /* head of the huge zero page; FRAME_NONE before its first use */
 	unsigned level_shift[VM_LEVELS_MAX + 1]; /* log2 of the bytes an entry of a level covers */
@@ -42,6 +45,7 @@ struct vm_machine {
 struct vm_space {
 	struct vm_machine *machine;
 	struct vm_space *next;
+	uint64_t number;           /* from 1, never given twice */
 	struct area_set areas;
 	uint32_t root;             /* frame of the top table: CR3 */
 	uint32_t reserve;          /* tables kept for splitting huge pages, linked by frame.next */
@@ -53,6 +57,14 @@ struct vm_space {
 static inline bool rule(const struct vm_space *space, enum vm_rule which)
 {
 	return !space->machine->is_off[which];
+}
+
+/* Entries for [start, end) grant less than they did, or map something else. */
+static inline void entries_changed(const struct vm_space *space, uint64_t start, uint64_t end)
+{
+	const struct vm_machine *machine = space->machine;
+	if (machine->invalidate != NULL && start < end)
+		machine->invalidate(machine->invalidate_context, space->number, start, end - start);
 }
 
 static inline uint64_t page_bytes(const struct vm_space *space)

@@ -118,7 +118,7 @@ void huge_leave(struct vm_space *space, uint64_t *upper)
 	block_release(space, head);
 }
 
-bool huge_split(struct vm_space *space, uint64_t *upper)
+bool huge_split(struct vm_space *space, uint64_t address, uint64_t *upper)
 {
 	struct frames *frames = &space->machine->frames;
 	uint64_t leaf = *upper;
@@ -128,6 +128,8 @@ bool huge_split(struct vm_space *space, uint64_t *upper)
 	if (space->reserve == FRAME_NONE && !table_reserve(space))
 		return false;
 	*upper = table_reserve_use(space);
+	address -= address % space->machine->huge_bytes;
+	entries_changed(space, address, address + space->machine->huge_bytes);
 	uint64_t *entries = frame_at(frames, entry_frame(*upper))->table;
 	uint64_t bits = leaf & ~(ENTRY_FRAME_MASK | ENTRY_HUGE);
 	bool is_zero = first->use == FRAME_ZERO;
@@ -154,7 +156,7 @@ bool huge_split_at(struct vm_space *space, uint64_t address)
 	if (bytes == 0 || address % bytes == 0 ||
 	    !slot_next(space, address, address + 1, &slot) || slot.entries != NULL)
 		return true;
-	return huge_split(space, slot.upper);
+	return huge_split(space, address, slot.upper);
 }
 
 uint64_t block_maps_here(struct vm_space *space, uint64_t address, uint32_t number)
@@ -192,6 +194,7 @@ static void entries_drop(struct vm_space *space, const struct slot *slot, unsign
 bool pages_drop(struct vm_space *space, uint64_t start, uint64_t end, unsigned flags)
 {
 	struct slot slot;
+	entries_changed(space, start, end);
 	for (uint64_t at = start; slot_next(space, at, end, &slot);) {
 		at = slot.end;
 		if (slot.entries != NULL) {
@@ -199,7 +202,7 @@ bool pages_drop(struct vm_space *space, uint64_t start, uint64_t end, unsigned f
 		} else if (slot_is_whole(space, &slot) || !rule(space, VM_RULE_huge_split)) {
 			huge_leave(space, slot.upper);
 		} else {
-			if (!huge_split(space, slot.upper))
+			if (!huge_split(space, slot.start, slot.upper))
 				return false;
 			at = slot.start;
 		}

@@ -23,8 +23,11 @@ void page_leave(struct vm_space *space, uint64_t *entry);
 bool huge_enter(struct vm_space *space, uint64_t *upper, uint32_t head, uint64_t bits);
 void huge_leave(struct vm_space *space, uint64_t *upper);
 
-/* Map the pages of a huge leaf one by one (mm/huge_memory.c). False without memory. */
-bool huge_split(struct vm_space *space, uint64_t *upper);
+/*
+ * Map the pages of the huge leaf `upper`, at `address`, one by one (mm/huge_memory.c). False
+ * without memory.
+ */
+bool huge_split(struct vm_space *space, uint64_t address, uint64_t *upper);
 
 /* An area is to end or begin at `address`: a huge page across it is split. */
 bool huge_split_at(struct vm_space *space, uint64_t address);

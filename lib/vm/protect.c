@@ -36,6 +36,7 @@ static void entries_protect(struct vm_space *space, const struct area *area, uin
 			    uint64_t end)
 {
 	struct slot slot;
+	entries_changed(space, start, end);
 	for (uint64_t at = start; slot_next(space, at, end, &slot); at = slot.end) {
 		if (slot.entries == NULL) {
 			entry_protect(space, area, slot.upper);

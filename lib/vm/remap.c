@@ -59,7 +59,7 @@ static bool piece_move(struct vm_space *space, uint64_t from, uint64_t to, uint6
 		return true;
 	}
 	if (slot.entries == NULL) {
-		if (!huge_split(space, slot.upper))
+		if (!huge_split(space, slot.start, slot.upper))
 			return false;
 		return piece_move(space, from, to, bytes);
 	}
@@ -68,6 +68,7 @@ static bool piece_move(struct vm_space *space, uint64_t from, uint64_t to, uint6
 
 static bool pages_move(struct vm_space *space, uint64_t from, uint64_t to, uint64_t bytes)
 {
+	entries_changed(space, from, from + bytes);
 	while (bytes > 0) {
 		uint64_t piece = piece_bytes(from, to, bytes, table_span(space, 1));
 		if (!piece_move(space, from, to, piece))
