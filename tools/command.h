@@ -82,6 +82,8 @@ extern const struct command command_vm_maps;
 extern const struct command command_vm_smaps;
 extern const struct command command_vm_status;
 extern const struct command command_vm_pagemap;
+extern const struct command command_vm_explain;
+extern const struct command command_vm_demo;
 extern const struct command command_help;
 
 /* All but command_allot, NULL-terminated, in the order they are shown. */
@@ -124,6 +126,8 @@ int vm_maps_main(int argc, char **argv);
 int vm_smaps_main(int argc, char **argv);
 int vm_status_main(int argc, char **argv);
 int vm_pagemap_main(int argc, char **argv);
+int vm_explain_main(int argc, char **argv);
+int vm_demo_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
 #endif

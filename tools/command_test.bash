@@ -270,6 +270,34 @@ expect 'no such region' 2 '' "*'Smh' is no address and no region of v.vm (did yo
 	"$allot" vm pagemap v.vm Smh
 expect 'no address' 2 '' "*'12z' is no address*" "$allot" vm pagemap v.vm 12z
 expect 'no line' 2 '' "*--at needs the number of a line, not 'x'*" "$allot" vm maps --at x v.vm
+expect 'an access explained' 0 \
+	'exact: a store at *VPN *PGD *PTE *write user accessed dirty*allowed *physical address 0x*' \
+	'next: *' "$allot" vm explain v.vm Shm store
+expect 'a fault explained' 0 \
+	'*PTE *empty, the walk ends*error code 0x6: no page present, write*demand-zero: *restarted*' \
+	'next: *' "$allot" vm explain v.vm A+3p store
+expect 'copy on write explained' 0 '*error code 0x7: *cow-copy: *' 'next: *' \
+	"$allot" vm explain v.vm A+1p store
+expect 'a signal explained' 0 '*area      none here*SEGV_MAPERR*' 'next: *' \
+	"$allot" vm explain v.vm null
+expect 'where TLBs would look' 0 '*L1d: set (TLBI) *, tag (TLBT) 0x*' 'next: *' \
+	"$allot" vm explain --tlb skylake v.vm A
+expect 'no kind of access' 2 '' "*'laod' is no access: * (did you mean 'load'?)" \
+	"$allot" vm explain v.vm A laod
+expect 'nothing to explain' 2 '' '*a script, an address*not 1 operands*' "$allot" vm explain v.vm
+expect 'demonstrations are listed' 0 'fork-cow *zero-page *belady *notes100 *map-100mb *' 'next: *' \
+	"$allot" vm demo
+for demo in $("$allot" vm demo 2>/dev/null | cut -d ' ' -f 1); do
+	expect "the demonstration $demo" 0 "$demo: *exact: *seen: *notes: *kernel: *" '' \
+		"$allot" vm demo "$demo"
+done
+expect 'switches cost walks' 0 \
+	'*every switch flushes  *16 *512*1 of 6 identifiers  *16 *0 *64*' '' "$allot" vm demo tlb-switch
+expect 'Belady as in the books' 0 '*fifo  *9  *10*lru  *10  *8*opt  *7  *6*' '' "$allot" vm demo belady
+expect 'aligned, and two lines' 0 '*7ffff1bfb000-7ffff7fff000 *7ffff1a00000-7ffff7e00000 *' '' \
+	"$allot" vm demo map-100mb
+expect 'a demonstration misspelt' 2 '' "*'fork-cwo'; * (did you mean 'fork-cow'?)" \
+	"$allot" vm demo fork-cwo
 expect 'a damaged script is not looked at' 4 '' '*damaged.vm:2: *' "$allot" vm maps damaged.vm
 
 # ---- measure

@@ -27,6 +27,7 @@ static const struct command_note vm_examples[] = {
 	{ "allot vm translate --machine csapp 0x3d4 0x27c", "the example of a textbook" },
 	{ "allot vm policy --frames 3,4 1 2 3 4 1 2 5 1 2 3 4 5", "see more frames fault more" },
 	{ "allot vm run tests/vm/scripts/zero_read.vm", "what the model makes of a script" },
+	{ "allot vm demo", "demonstrations, each with an explanation" },
 	{ "allot vm diff --random 1,10", "ten random scripts, on the kernel and on the model" },
 	{ NULL, NULL },
 };
@@ -51,6 +52,8 @@ static const struct command *const vm_subcommands[] = {
 	&command_vm_smaps,
 	&command_vm_status,
 	&command_vm_pagemap,
+	&command_vm_explain,
+	&command_vm_demo,
 	NULL,
 };
 

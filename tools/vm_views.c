@@ -132,3 +132,78 @@ const struct command command_vm_pagemap = {
 	.usage_status = STATUS_USAGE,
 	.run = vm_pagemap_main,
 };
+
+static const struct command_option explain_options[] = {
+	{ .name = "at", .value = "LINE", .help = "look after that line, not at the end" },
+	{ .name = "process", .value = "NAME", .help = "the process that accesses: main (default), "
+						     "or what a fork is called" },
+	{ .name = "tlb", .value = "SPEC",
+	  .help = "also say where TLBs would look, as in allot-vm-tlb(1)" },
+	{ .name = "profile", .value = "NAME",
+	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" },
+	{ .name = "off", .value = "RULE",
+	  .help = "switch a rule of the model off; may be repeated" },
+	{ .name = "help", .help = "show this help" },
+	{ .name = NULL },
+};
+
+static const struct command_note explain_examples[] = {
+	{ "allot vm explain FILE.vm A+3p store", "why a store to the fourth page of A faults" },
+	{ "allot vm explain --at 3 --process c --tlb skylake FILE.vm 0x7ffff7ff0000",
+	  "a load by a child, after line 3" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_explain = {
+	.name = "vm explain",
+	.operands = "FILE.vm ADDRESS [load|store|fetch]",
+	.summary = "explain one access after a script step by step, without making it",
+	.paragraphs = (const char *const[]){
+		"The address is taken apart; then each table on the way with the entry and its "
+		"bits; then what the access would be: let through, with its physical address, or "
+		"a page fault with its error code, what the kernel would do and why, or the "
+		"signal. Everything is exact: the model's.",
+		"ADDRESS is a number or a place in a region of the script: A, A+3p, A+3p+12.",
+		NULL },
+	.options = explain_options,
+	.statuses = view_statuses,
+	.examples = explain_examples,
+	.next = "allot vm run --explain FILE.vm",
+	.usage_status = STATUS_USAGE,
+	.run = vm_explain_main,
+};
+
+static const struct command_option demo_options[] = {
+	{ .name = "help", .help = "show this help" },
+	{ .name = NULL },
+};
+
+static const struct command_note demo_statuses[] = {
+	{ "0", "done" },
+	{ "1", "failed: no memory" },
+	{ "2", "wrong usage: no such demonstration" },
+	{ NULL, NULL },
+};
+
+static const struct command_note demo_examples[] = {
+	{ "allot vm demo", "list them" },
+	{ "allot vm demo fork-cow", "what fork shares, and what a write copies" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_demo = {
+	.name = "vm demo",
+	.operands = "[NAME]",
+	.summary = "run a demonstration, and explain it",
+	.paragraphs = (const char *const[]){
+		"Each runs on the model, whose figures are exact, and says in a few sentences what "
+		"they show. Where textbooks and study notes simplify, what they say stands beside "
+		"what the kernel does.",
+		NULL },
+	.options = demo_options,
+	.statuses = demo_statuses,
+	.examples = demo_examples,
+	.next = "allot vm run --explain FILE.vm",
+	.usage_status = STATUS_USAGE,
+	.run = vm_demo_main,
+};
