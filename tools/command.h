@@ -83,6 +83,8 @@ extern const struct command command_vm_smaps;
 extern const struct command command_vm_status;
 extern const struct command command_vm_pagemap;
 extern const struct command command_vm_explain;
+extern const struct command command_vm_tree;
+extern const struct command command_vm_strip;
 extern const struct command command_vm_demo;
 extern const struct command command_help;
 
@@ -127,6 +129,8 @@ int vm_smaps_main(int argc, char **argv);
 int vm_status_main(int argc, char **argv);
 int vm_pagemap_main(int argc, char **argv);
 int vm_explain_main(int argc, char **argv);
+int vm_tree_main(int argc, char **argv);
+int vm_strip_main(int argc, char **argv);
 int vm_demo_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 

@@ -285,6 +285,16 @@ expect 'where TLBs would look' 0 '*L1d: set (TLBI) *, tag (TLBT) 0x*' 'next: *' 
 expect 'no kind of access' 2 '' "*'laod' is no access: * (did you mean 'load'?)" \
 	"$allot" vm explain v.vm A laod
 expect 'nothing to explain' 2 '' '*a script, an address*not 1 operands*' "$allot" vm explain v.vm
+expect 'page tables as a tree' 0 '*PGD table*PUD table*PMD table*PTE table*4 of 512 pages*KiB; *' \
+	'next: *' "$allot" vm tree v.vm
+expect 'areas as strips' 0 '*rw-s 8 KiB, 1 page a cell?s.?*rw-p 16 KiB, 1 page a cell?aaz.?*' \
+	'next: *' "$allot" vm strip v.vm
+for picture in tree strip; do
+	expect "a picture: vm $picture" 0 'OK' '' bash -c "'$allot' vm $picture --svg p.svg v.vm \
+		>/dev/null 2>&1 && python3 -c 'import xml.dom.minidom as m; m.parse(\"p.svg\"); print(\"OK\")'"
+done
+expect 'a picture that cannot be written' 1 '*' '*none/p.svg: No such file*' \
+	"$allot" vm strip --svg none/p.svg v.vm
 expect 'demonstrations are listed' 0 'fork-cow *zero-page *belady *notes100 *map-100mb *' 'next: *' \
 	"$allot" vm demo
 for demo in $("$allot" vm demo 2>/dev/null | cut -d ' ' -f 1); do

@@ -53,6 +53,8 @@ static const struct command *const vm_subcommands[] = {
 	&command_vm_status,
 	&command_vm_pagemap,
 	&command_vm_explain,
+	&command_vm_tree,
+	&command_vm_strip,
 	&command_vm_demo,
 	NULL,
 };

@@ -173,6 +173,61 @@ const struct command command_vm_explain = {
 	.run = vm_explain_main,
 };
 
+static const struct command_option picture_options[] = {
+	{ .name = "at", .value = "LINE", .help = "look after that line, not at the end" },
+	{ .name = "process", .value = "NAME", .help = "the process to look at: main (default), "
+						     "or what a fork is called" },
+	{ .name = "svg", .value = "FILE", .help = "also draw it, as SVG" },
+	{ .name = "profile", .value = "NAME",
+	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" },
+	{ .name = "off", .value = "RULE",
+	  .help = "switch a rule of the model off; may be repeated" },
+	{ .name = "help", .help = "show this help" },
+	{ .name = NULL },
+};
+
+static const struct command_note tree_examples[] = {
+	{ "allot vm tree FILE.vm", "which tables there are, and what they map" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_tree = {
+	.name = "vm tree",
+	.operands = "FILE.vm",
+	.summary = "draw the page tables of a process after a script",
+	.paragraphs = (const char *const[]){
+		"Every table there is, under the entry that points to it, those of the program and "
+		"the stack included; last-level tables with how many pages they map.",
+		NULL },
+	.options = picture_options,
+	.statuses = view_statuses,
+	.examples = tree_examples,
+	.next = "allot vm explain FILE.vm ADDRESS",
+	.usage_status = STATUS_USAGE,
+	.run = vm_tree_main,
+};
+
+static const struct command_note strip_examples[] = {
+	{ "allot vm strip --svg strip.svg FILE.vm", "in the terminal, and as a picture" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_strip = {
+	.name = "vm strip",
+	.operands = "FILE.vm",
+	.summary = "draw the areas of a process after a script, and what their pages hold",
+	.paragraphs = (const char *const[]){
+		"An area is a row of at most 64 cells. A cell of several pages shows one letter "
+		"for all of them: of their states the last one of the legend.",
+		NULL },
+	.options = picture_options,
+	.statuses = view_statuses,
+	.examples = strip_examples,
+	.next = "allot vm maps FILE.vm",
+	.usage_status = STATUS_USAGE,
+	.run = vm_strip_main,
+};
+
 static const struct command_option demo_options[] = {
 	{ .name = "help", .help = "show this help" },
 	{ .name = NULL },
