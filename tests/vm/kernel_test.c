@@ -187,6 +187,28 @@ Test(kernel, views_are_the_kernels_line_by_line, .timeout = TIMEOUT_S)
 	globfree(&found);
 }
 
+/* Of a child that is there at the end; one that was locked by its parent is referenced for that. */
+Test(kernel, so_are_those_of_children, .timeout = TIMEOUT_S)
+{
+	glob_t found;
+	size_t there = 0;
+	scripts_find(&found);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *path = found.gl_pathv[i];
+		const char *words[] = { "smaps", "--kernel", "--process", "c", path };
+		struct capture capture;
+		if (strstr(path, "fork_locked") != NULL)
+			continue;
+		vm_run(words, 5, &capture);
+		bool agrees = capture_exited(&capture, 0);
+		cr_expect(agrees || capture_exited(&capture, 2), "%s: %s", path, capture.output);
+		there += agrees;
+		capture_finish(&capture);
+	}
+	cr_expect_gt(there, 3);
+	globfree(&found);
+}
+
 Test(kernel, the_running_kernel_can_be_measured)
 {
 	struct capture capture;
