@@ -189,11 +189,13 @@ expect 'as sar has it' 0 '*kbmemfree*kbcached*kbactive* 32 *n/a*64*' 'next: *' \
 	"$allot" vm sar physical.vm
 expect 'sar of the kernel' 0 '*inputs that are measured*kbvmused*' 'next: *' \
 	"$allot" vm sar --from-kernel
-expect 'its free blocks' 0 'Node 0, zone   Normal *255 *' 'next: *' "$allot" vm buddyinfo physical.vm
+expect 'its free blocks' 0 '# exact*Node 0, zone   Normal *255 *' 'next: *' "$allot" vm buddyinfo physical.vm
 expect 'and how fragmented they are' 0 '*fragmentation index*-1.000*' 'next: *' \
 	"$allot" vm buddyinfo --explain physical.vm
+expect 'those of the kernel are measured' 0 '# measured; indices: exact*' 'next: *' \
+	"$allot" vm buddyinfo --from-kernel --explain
 expect 'as the kernel writes them' 0 'OK' '*' bash -c "
-	'$allot' vm buddyinfo --from-kernel | sed -n 1p |
+	'$allot' vm buddyinfo --from-kernel | sed -n 2p |
 		grep -qxE 'Node 0, zone +[A-Za-z0-9]+ ( *[0-9]+ ){11}' && echo OK"
 for command in 'watermarks --from-kernel' 'free physical.vm' 'sar physical.vm' 'oom 1' \
 	'buddyinfo physical.vm'; do
@@ -212,7 +214,7 @@ expect 'one cut short' 2 '' "*'take:a': take has 3 words, not 2*" "$allot" vm km
 expect 'a number too large' 2 '' "*'x' is no number from 1*" "$allot" vm kmem take:a:x
 expect 'frames that cannot be' 2 '' "*--frames: '3' is no number from 16*" "$allot" vm kmem --frames 3
 expect 'kmem as JSON' 0 'allot.vm.kmem/1' '' json_valid "$allot" vm kmem --json
-expect 'slabs in the kernel'\''s form' 0 'slabinfo - version: 2.1*dentry *900 *1008 *192 *21 *1 :*5 empty*' \
+expect 'slabs in the kernel'\''s form' 0 '# exact*slabinfo - version: 2.1*dentry *900 *1008 *192 *21 *1 :*5 empty*' \
 	'next: *' "$allot" vm slabinfo --explain
 expect 'slabinfo as JSON' 0 'allot.vm.slabinfo/1' '' json_valid "$allot" vm slabinfo --json
 # Hidden from all but root, and chosen by another rule before 6.8.
@@ -250,17 +252,17 @@ expect 'a number that is none' 4 '' '*copy/sys/vm/min_free_kbytes: expected a nu
 printf 'memory M 2p\nmap A 4p rw private\nmap Shm 2p rw shared M\nw A 0..1\nr A 2\nw Shm 0\nfork c\n' >v.vm
 printf 'c: w A 0\n' >>v.vm
 expect 'areas as maps has them' 0 \
-	'*-* rw-s 00000000 00:01 1                          /memfd:M (deleted)*-* rw-p 00000000 00:00 0 ' \
+	'# exact: model of linux-6.18, process main after v.vm?*-* rw-s 00000000 00:01 1                          /memfd:M (deleted)*-* rw-p 00000000 00:00 0 ' \
 	'next: *' "$allot" vm maps v.vm
 expect 'pages of areas as smaps has them' 0 \
 	'*Rss: *8 kB*Pss: *6 kB*Shared_Dirty: *4 kB*Private_Dirty: *4 kB*VmFlags: rd wr mr mw me ac *' \
 	'next: *' "$allot" vm smaps v.vm
 expect 'of a child' 0 '*VmRSS:	       8 kB*VmSwap:	*' 'next: *' "$allot" vm status --process c v.vm
-expect 'and earlier' 0 '*VmRSS:	       8 kB*RssShmem:	       0 kB*' 'next: *' \
+expect 'and earlier' 0 '# exact: *, process main after line 5 of v.vm?*VmRSS:	       8 kB*RssShmem:	       0 kB*' 'next: *' \
 	"$allot" vm status --at 5 v.vm
 expect 'pages as pagemap has them' 0 '*present frame*mapped-once*0000000000000000 not-present*' \
 	'next: *' "$allot" vm pagemap v.vm
-expect 'virtual to physical' 0 'virtual *008 *physical *008 *no physical address: bit 63 is clear*' \
+expect 'virtual to physical' 0 'exact: *virtual *008 *physical *008 *no physical address: bit 63 is clear*' \
 	'next: *' "$allot" vm pagemap v.vm A+8 A+3p
 expect 'no such process' 2 '' "*no process 'mian' (did you mean 'main'?)" \
 	"$allot" vm maps --process mian v.vm
@@ -271,7 +273,7 @@ expect 'no such region' 2 '' "*'Smh' is no address and no region of v.vm (did yo
 expect 'no address' 2 '' "*'12z' is no address*" "$allot" vm pagemap v.vm 12z
 expect 'no line' 2 '' "*--at needs the number of a line, not 'x'*" "$allot" vm maps --at x v.vm
 expect 'an access explained' 0 \
-	'exact: a store at *VPN *PGD *PTE *write user accessed dirty*allowed *physical address 0x*' \
+	'exact: *, process main after v.vm?a store at *VPN *PGD *PTE *write user accessed dirty*allowed *physical address 0x*' \
 	'next: *' "$allot" vm explain v.vm Shm store
 expect 'a fault explained' 0 \
 	'*PTE *empty, the walk ends*error code 0x6: no page present, write*demand-zero: *restarted*' \

@@ -137,6 +137,22 @@ void vm_after_finish(struct vm_after *after)
 	free(after->text);
 }
 
+void vm_after_label(const struct vm_after *after, char *out, size_t bytes)
+{
+	const struct vm_profile *profile = after->config.profile;
+	char line[AFTER_LABEL_BYTES / 8] = "";
+	if (after->line_last != 0)
+		snprintf(line, sizeof(line), "line %d of ", after->line_last);
+	if (after->has_kernel)
+		snprintf(out, bytes, "measured: the running kernel");
+	else
+		snprintf(out, bytes, "exact: model of %s",
+			 profile != NULL ? profile->name : vm_profile_at(0)->name);
+	size_t used = strlen(out);
+	snprintf(out + used, bytes - used, ", process %s after %s%s",
+		 after->script.processes[after->process], line, after->script.path);
+}
+
 const struct vm_space *vm_after_space(const struct vm_after *after)
 {
 	return after->play.model.spaces[after->process];

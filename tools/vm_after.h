@@ -15,6 +15,10 @@
 #include "vm_play.h"
 #include "vm_kernel_report.h"
 
+enum {
+	AFTER_LABEL_BYTES = 512,
+};
+
 struct vm_after {
 	const struct command *command; /* that looks */
 	const char *name;          /* its own, for messages */
@@ -41,6 +45,13 @@ bool vm_after_option(struct vm_after *after, struct argument_scan *scan, const c
  */
 bool vm_after_play(struct vm_after *after, const char *path, int *out_status);
 void vm_after_finish(struct vm_after *after);
+
+/*
+ * Where the figures of what is looked at are from, and of what they are: "exact: model of
+ * linux-6.18, process main after line 4 of FILE". Text in a format of the kernel's gets it as a
+ * comment, behind "# ", in its first line.
+ */
+void vm_after_label(const struct vm_after *after, char *out, size_t bytes);
 
 /* The address space that is looked at. */
 const struct vm_space *vm_after_space(const struct vm_after *after);

@@ -166,10 +166,13 @@ static void end_write(const struct vm_walk *walk)
 static int explain_write(struct explain *explain)
 {
 	struct vm_walk walk;
+	char label[AFTER_LABEL_BYTES];
 	const struct vm_geometry *geometry = vm_geometry_get(0);
 	int status = STATUS_OK;
 	vm_walk(vm_after_space(&explain->after), explain->address, explain->kind, &walk);
-	printf("exact: a %s at %#" PRIx64 "\n", vm_kind_names[explain->kind], explain->address);
+	vm_after_label(&explain->after, label, sizeof(label));
+	printf("%s\na %s at %#" PRIx64 "\n", label, vm_kind_names[explain->kind],
+	       explain->address);
 	if (walk.is_address) {
 		split_write(geometry, &walk.split);
 		if (explain->has_tlb)

@@ -477,7 +477,7 @@ static int slabinfo_model(struct kmem *kmem, bool is_json, bool explains)
 		json_text(&json, "label", "exact");
 		json_open(&json, "caches", '[');
 	} else {
-		fputs(slabinfo_head, stdout);
+		printf("# exact\n%s", slabinfo_head);
 	}
 	while ((cache = vm_slab_cache_next(kmem->machine, cache)) != NULL) {
 		vm_slab_cache_get(cache, &view);

@@ -209,9 +209,9 @@ static const char state_letters[] = ".zZafsg";
 
 static void text_write(const struct picture *picture, bool has_legend)
 {
-	printf("exact: process %s after %s\n",
-	       picture->after.script.processes[picture->after.process],
-	       picture->after.script.path);
+	char label[AFTER_LABEL_BYTES];
+	vm_after_label(&picture->after, label, sizeof(label));
+	puts(label);
 	for (size_t i = 0; i < picture->count; i++) {
 		const struct line *line = &picture->lines[i];
 		printf("%*s%s\n", 2 * line->indent, "", line->text);
@@ -234,12 +234,15 @@ static int svg_write(const struct picture *picture, const char *title)
 							  SVG_FIRST,  SVG_THIRD,  SVG_FOURTH,
 							  SVG_FIFTH };
 	struct svg svg;
-	int height = 3 * MARGIN + (int)picture->count * ROW_HEIGHT;
+	char label[AFTER_LABEL_BYTES];
+	int height = 3 * MARGIN + (int)(picture->count + 1) * ROW_HEIGHT;
+	vm_after_label(&picture->after, label, sizeof(label));
 	if (!svg_open(&svg, picture->svg_path, PICTURE_WIDTH, height, title))
 		goto failed;
+	svg_words(&svg, PICTURE_WIDTH / 2.0, MARGIN + BAR_HEIGHT - 2, SVG_INK, false, "%s", label);
 	for (size_t i = 0; i < picture->count; i++) {
 		const struct line *line = &picture->lines[i];
-		double y = MARGIN + (double)i * ROW_HEIGHT;
+		double y = MARGIN + (double)(i + 1) * ROW_HEIGHT;
 		double x = MARGIN + (double)line->indent * TREE_INDENT;
 		svg_words(&svg, PICTURE_WIDTH / 2.0, y + BAR_HEIGHT - 2, SVG_INK, true, "%s",
 			  line->text);

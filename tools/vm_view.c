@@ -41,6 +41,13 @@ static void model_write(FILE *out, const struct vm_after *after)
 		report_pagemap(out, after);
 }
 
+static void label_write(const struct vm_after *after, const char *before)
+{
+	char label[AFTER_LABEL_BYTES];
+	vm_after_label(after, label, sizeof(label));
+	printf("%s%s\n", before, label);
+}
+
 /* Show the kernel's text, and say where ours is another. */
 static int both_compare(const struct vm_after *after)
 {
@@ -57,9 +64,13 @@ static int both_compare(const struct vm_after *after)
 	if (model != NULL)
 		fclose(model);
 	if (is_read) {
+		bool agrees = reports_agree(texts[0], texts[1], message, sizeof(message));
+		label_write(after, "# ");
 		fputs(texts[0], stdout);
+		if (agrees)
+			puts("# exact: the model has the same, line by line");
 		fflush(stdout);
-		if (reports_agree(texts[0], texts[1], message, sizeof(message)))
+		if (agrees)
 			status = STATUS_OK;
 		else
 			notice_write(after->name, "%s: %s", after->script.path, message);
@@ -73,12 +84,10 @@ static int both_compare(const struct vm_after *after)
 
 /* ---- one address ---- */
 
-static int physical_write(const struct vm_after *after, const char *word)
+static void physical_write(const struct vm_after *after, uint64_t address)
 {
 	struct vm_page_view page;
-	uint64_t address, physical;
-	if (!vm_after_address(after, word, &address))
-		return STATUS_USAGE;
+	uint64_t physical;
 	vm_page_get(vm_after_space(after), address, &page);
 	uint64_t entry = vm_pagemap_entry(&page);
 	printf("virtual %#" PRIx64 "  entry %016" PRIx64 "  ", address, entry);
@@ -89,6 +98,20 @@ static int physical_write(const struct vm_after *after, const char *word)
 	printf(" ");
 	report_pagemap_words(stdout, entry);
 	putchar('\n');
+}
+
+/* Nothing is shown unless all of them are addresses. */
+static int physicals_write(const struct vm_after *after, int count, char **words)
+{
+	uint64_t address;
+	for (int i = 0; i < count; i++)
+		if (!vm_after_address(after, words[i], &address))
+			return STATUS_USAGE;
+	label_write(after, "");
+	for (int i = 0; i < count; i++) {
+		vm_after_address(after, words[i], &address);
+		physical_write(after, address);
+	}
 	return STATUS_OK;
 }
 
@@ -96,14 +119,13 @@ static int physical_write(const struct vm_after *after, const char *word)
 
 static int view_write(const struct vm_after *after, int count, char **words)
 {
-	int status = STATUS_OK;
-	if (count == 0 && after->has_kernel)
+	if (count > 0)
+		return physicals_write(after, count, words);
+	if (after->has_kernel)
 		return both_compare(after);
-	if (count == 0)
-		model_write(stdout, after);
-	for (int i = 0; i < count && status == STATUS_OK; i++)
-		status = physical_write(after, words[i]);
-	return status;
+	label_write(after, "# ");
+	model_write(stdout, after);
+	return STATUS_OK;
 }
 
 static int view_main(const struct command *command, int argc, char **argv)

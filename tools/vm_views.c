@@ -31,12 +31,12 @@ static const struct command_option view_options[] = {
 
 /* What is true of all of them. */
 #define VIEW_PARAGRAPH \
-	"Of the process itself, as it is before the script, nothing is shown. Figures are exact: " \
-	"the model's, in the kernel's format. With --kernel the script is also played on the " \
-	"running kernel: its text is shown (measured), and the first line in which the model's " \
-	"is another ends in status 1. Not compared are device, inode and path of a file, frame " \
-	"numbers, and what the kernel adds up in batches or from before the script: VmPeak, " \
-	"VmHWM, LazyFree."
+	"Of the process itself, as it is before the script, nothing is shown. The format is the " \
+	"kernel's but for a first line behind #, which says of what the figures are: exact, the " \
+	"model's. With --kernel the script is also played on the running kernel: its text is " \
+	"shown (measured), and the first line in which the model's is another ends in status 1. " \
+	"Not compared are device, inode and path of a file, frame numbers, and what the kernel " \
+	"adds up in batches or from before the script: VmPeak, VmHWM, LazyFree."
 
 static const struct command_note maps_examples[] = {
 	{ "allot vm maps --at 4 FILE.vm", "areas after line 4" },

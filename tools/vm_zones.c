@@ -336,6 +336,9 @@ static int buddyinfo_show(struct vm_source *source, bool explains)
 		json_text(&json, "schema", "allot.vm.buddyinfo/1");
 		json_text(&json, "label", vm_source_label(source));
 		json_open(&json, "zones", '[');
+	} else {
+		printf("# %s%s\n", vm_source_label(source),
+		       explains && source->is_kernel ? "; indices: exact" : "");
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (source->is_json)
