@@ -291,7 +291,12 @@ expect 'page tables as a tree' 0 '*PGD table*PUD table*PMD table*PTE table*4 of 
 	'next: *' "$allot" vm tree v.vm
 expect 'areas as strips' 0 '*rw-s 8 KiB, 1 page a cell?s.?*rw-p 16 KiB, 1 page a cell?aaz.?*' \
 	'next: *' "$allot" vm strip v.vm
+expect 'strips over time' 0 '*?w A 0..1?*1 page a cell?  aa..?r A 2?*1 page a cell?  aaz.?*' 'next: *' \
+	"$allot" vm strip --steps v.vm
+expect 'over the life of a child' 0 '*?r A 2?w Shm 0?fork c?  *1 page a cell?  ???.?c: w A 0?*' \
+	'next: *' "$allot" vm strip --steps --process c v.vm
 for picture in tree strip; do
+	expect "$picture as JSON" 0 "allot.vm.$picture/1" '' json_valid "$allot" vm $picture --json v.vm
 	expect "a picture: vm $picture" 0 'OK' '' bash -c "'$allot' vm $picture --svg p.svg v.vm \
 		>/dev/null 2>&1 && python3 -c 'import xml.dom.minidom as m; m.parse(\"p.svg\"); print(\"OK\")'"
 done

@@ -12,7 +12,8 @@ static const char *const classes[SVG_INK_COUNT] = {"k", "p", "a", "b", "c", "d",
 
 /* Dash patterns tell lines apart where colours do not. */
 static const char style[] =
-	"<style>text{font:13px sans-serif;text-anchor:middle}.m{font-family:monospace}\n"
+	"<style>text{font:13px sans-serif;text-anchor:middle}.m{font-family:monospace}"
+	".s{text-anchor:start;white-space:pre}\n"
 	".l{stroke-width:2}.x{fill-opacity:.25}\n"
 	".k{fill:#222;stroke:#222}.p{fill:#999;stroke:#999}.a{fill:#0b62b0;stroke:#0b62b0}\n"
 	".b{fill:#b3460b;stroke:#b3460b}.c{fill:#2a7a2a;stroke:#2a7a2a}\n"
@@ -69,19 +70,35 @@ void svg_line(struct svg *svg, double x1, double y1, double x2, double y2, enum 
 		x1, y1, x2, y2, classes[ink]);
 }
 
+static void text_put(struct svg *svg, double x, double y, const char *class, const char *more,
+		     const char *format, va_list arguments)
+{
+	char words[WORDS_BYTES];
+
+	vsnprintf(words, sizeof(words), format, arguments);
+	fprintf(svg->out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s%s\">", x, y, class, more);
+	words_put(svg->out, words);
+	fputs("</text>\n", svg->out);
+}
+
 void svg_words(struct svg *svg, double x, double y, enum svg_ink ink, bool is_code,
 	       const char *format, ...)
 {
-	char words[WORDS_BYTES];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(words, sizeof(words), format, arguments);
+	text_put(svg, x, y, classes[ink], is_code ? " m" : "", format, arguments);
 	va_end(arguments);
-	fprintf(svg->out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s%s\">", x, y, classes[ink],
-		is_code ? " m" : "");
-	words_put(svg->out, words);
-	fputs("</text>\n", svg->out);
+}
+
+void svg_label(struct svg *svg, double x, double y, enum svg_ink ink, bool is_code,
+	       const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	text_put(svg, x, y, classes[ink], is_code ? " m s" : " s", format, arguments);
+	va_end(arguments);
 }
 
 void svg_path(struct svg *svg, const double *points, size_t count, enum svg_ink ink)

@@ -35,6 +35,9 @@ void svg_line(struct svg *svg, double x1, double y1, double x2, double y2, enum 
 /* Words, the middle of their line at `x`, its base at `y`; `is_code` in a fixed pitch. */
 void svg_words(struct svg *svg, double x, double y, enum svg_ink ink, bool is_code,
 	       const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* The same, but the words begin at `x`. */
+void svg_label(struct svg *svg, double x, double y, enum svg_ink ink, bool is_code,
+	       const char *format, ...) __attribute__((format(printf, 6, 7)));
 /* A line through points, x and y by turns. */
 void svg_path(struct svg *svg, const double *points, size_t count, enum svg_ink ink);
 

@@ -108,9 +108,13 @@ static bool operations_play(struct vm_after *after, int *out_status)
 	if (after->has_kernel && !kernel_base_read(&after->kernel, &after->base))
 		return fails(after, "/proc of the helper cannot be read", STATUS_FAILURE,
 			     out_status);
-	while (has_next(after))
+	while (has_next(after)) {
+		const struct script_op *last = after->play.op;
 		if (vm_play_next(&after->play) != PLAY_GOES_ON)
 			return fails(after, after->play.message, STATUS_FAILURE, out_status);
+		if (after->each != NULL && after->play.op != last && !after->each(after->context))
+			return fails(after, "no memory", STATUS_FAILURE, out_status);
+	}
 	return true;
 }
 
@@ -122,7 +126,7 @@ bool vm_after_play(struct vm_after *after, const char *path, int *out_status)
 	    (after->has_kernel && !kernel_prepare(after, out_status)) ||
 	    !operations_play(after, out_status))
 		return false;
-	if (after->play.model.spaces[after->process] != NULL)
+	if (after->each != NULL || after->is_of_machine || vm_after_space(after) != NULL)
 		return true;
 	notice_write(after->name, "%s: process %s is not there then", path,
 		     after->script.processes[after->process]);
@@ -149,8 +153,11 @@ void vm_after_label(const struct vm_after *after, char *out, size_t bytes)
 		snprintf(out, bytes, "exact: model of %s",
 			 profile != NULL ? profile->name : vm_profile_at(0)->name);
 	size_t used = strlen(out);
-	snprintf(out + used, bytes - used, ", process %s after %s%s",
-		 after->script.processes[after->process], line, after->script.path);
+	if (after->is_of_machine)
+		snprintf(out + used, bytes - used, ", after %s%s", line, after->script.path);
+	else
+		snprintf(out + used, bytes - used, ", process %s after %s%s",
+			 after->script.processes[after->process], line, after->script.path);
 }
 
 const struct vm_space *vm_after_space(const struct vm_after *after)

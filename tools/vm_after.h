@@ -25,6 +25,7 @@ struct vm_after {
 	struct vm_config config;
 	struct vm_profile profile; /* measured, when the kernel plays too */
 	const char *process_name;  /* NULL: main */
+	bool is_of_machine;        /* all of it is looked at, and no process */
 	int line_last;             /* 0: all of the script */
 	bool has_kernel;           /* play on the running kernel as well */
 	char helper_path[PATH_MAX];
@@ -34,6 +35,8 @@ struct vm_after {
 	struct vm_kernel kernel;
 	struct kernel_base base;     /* what the helper has before the script */
 	int process;
+	bool (*each)(void *context); /* called after each operation; false: no memory. Or NULL */
+	void *context;
 };
 
 /* Take one of the shared options; false: it is none of them, or the scan ends with a mistake. */

@@ -173,17 +173,30 @@ const struct command command_vm_explain = {
 	.run = vm_explain_main,
 };
 
-static const struct command_option picture_options[] = {
-	{ .name = "at", .value = "LINE", .help = "look after that line, not at the end" },
-	{ .name = "process", .value = "NAME", .help = "the process to look at: main (default), "
-						     "or what a fork is called" },
-	{ .name = "svg", .value = "FILE", .help = "also draw it, as SVG" },
-	{ .name = "profile", .value = "NAME",
-	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" },
-	{ .name = "off", .value = "RULE",
-	  .help = "switch a rule of the model off; may be repeated" },
-	{ .name = "help", .help = "show this help" },
-	{ .name = NULL },
+#define AT_OPTION \
+	{ .name = "at", .value = "LINE", .help = "look after that line, not at the end" }
+#define PROCESS_OPTION \
+	{ .name = "process", .value = "NAME", \
+	  .help = "the process to look at: main (default), or what a fork is called" }
+#define PICTURE_OPTIONS \
+	{ .name = "svg", .value = "FILE", .help = "also draw it, as SVG" }, \
+	{ .name = "json", \
+	  .help = "write JSON; its \"schema\" member names and numbers the form" }, \
+	{ .name = "profile", .value = "NAME", \
+	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" }, \
+	{ .name = "off", .value = "RULE", \
+	  .help = "switch a rule of the model off; may be repeated" }, \
+	{ .name = "help", .help = "show this help" }, \
+	{ .name = NULL }
+
+static const struct command_option tree_options[] = {
+	AT_OPTION, PROCESS_OPTION, PICTURE_OPTIONS,
+};
+
+static const struct command_option strip_options[] = {
+	AT_OPTION, PROCESS_OPTION,
+	{ .name = "steps", .help = "after each operation, one under the other" },
+	PICTURE_OPTIONS,
 };
 
 static const struct command_note tree_examples[] = {
@@ -199,7 +212,7 @@ const struct command command_vm_tree = {
 		"Every table there is, under the entry that points to it, those of the program and "
 		"the stack included; last-level tables with how many pages they map.",
 		NULL },
-	.options = picture_options,
+	.options = tree_options,
 	.statuses = view_statuses,
 	.examples = tree_examples,
 	.next = "allot vm explain FILE.vm ADDRESS",
@@ -209,6 +222,7 @@ const struct command command_vm_tree = {
 
 static const struct command_note strip_examples[] = {
 	{ "allot vm strip --svg strip.svg FILE.vm", "in the terminal, and as a picture" },
+	{ "allot vm strip --steps FILE.vm", "how an address space comes to be" },
 	{ NULL, NULL },
 };
 
@@ -220,7 +234,7 @@ const struct command command_vm_strip = {
 		"An area is a row of at most 64 cells. A cell of several pages shows one letter "
 		"for all of them: of their states the last one of the legend.",
 		NULL },
-	.options = picture_options,
+	.options = strip_options,
 	.statuses = view_statuses,
 	.examples = strip_examples,
 	.next = "allot vm maps FILE.vm",
