@@ -85,6 +85,8 @@ extern const struct command command_vm_pagemap;
 extern const struct command command_vm_explain;
 extern const struct command command_vm_tree;
 extern const struct command command_vm_strip;
+extern const struct command command_vm_timeline;
+extern const struct command command_vm_buddies;
 extern const struct command command_vm_demo;
 extern const struct command command_help;
 
@@ -131,6 +133,8 @@ int vm_pagemap_main(int argc, char **argv);
 int vm_explain_main(int argc, char **argv);
 int vm_tree_main(int argc, char **argv);
 int vm_strip_main(int argc, char **argv);
+int vm_timeline_main(int argc, char **argv);
+int vm_buddies_main(int argc, char **argv);
 int vm_demo_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 

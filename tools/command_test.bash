@@ -295,7 +295,13 @@ expect 'strips over time' 0 '*?w A 0..1?*1 page a cell?  aa..?r A 2?*1 page a ce
 	"$allot" vm strip --steps v.vm
 expect 'over the life of a child' 0 '*?r A 2?w Shm 0?fork c?  *1 page a cell?  ???.?c: w A 0?*' \
 	'next: *' "$allot" vm strip --steps --process c v.vm
-for picture in tree strip; do
+printf 'map A 40p rw private\nr A 0..20\nw A\nfork c\nc: w A 0..9\nc: exit\nw A\n' >t.vm
+expect 'faults over time' 0 '*r A 0..20 *21    zz*w A *40    dd*ZZ*fork c *0?c: w A 0..9 *10    CC*?c: exit *0?*all *111*cow-reuse' \
+	'next: *' "$allot" vm timeline t.vm
+expect 'faults up to a line' 0 '*?all *61?*' 'next: *' "$allot" vm timeline --at 3 t.vm
+expect 'physical memory in blocks' 0 '*?       0   z*t*aa*free: *0 to A: *a anon*' 'next: *' \
+	"$allot" vm buddies t.vm
+for picture in tree strip timeline buddies; do
 	expect "$picture as JSON" 0 "allot.vm.$picture/1" '' json_valid "$allot" vm $picture --json v.vm
 	expect "a picture: vm $picture" 0 'OK' '' bash -c "'$allot' vm $picture --svg p.svg v.vm \
 		>/dev/null 2>&1 && python3 -c 'import xml.dom.minidom as m; m.parse(\"p.svg\"); print(\"OK\")'"

@@ -13,7 +13,7 @@ static const char *const classes[SVG_INK_COUNT] = {"k", "p", "a", "b", "c", "d",
 /* Dash patterns tell lines apart where colours do not. */
 static const char style[] =
 	"<style>text{font:13px sans-serif;text-anchor:middle}.m{font-family:monospace}"
-	".s{text-anchor:start;white-space:pre}\n"
+	".s{text-anchor:start}\n"
 	".l{stroke-width:2}.x{fill-opacity:.25}\n"
 	".k{fill:#222;stroke:#222}.p{fill:#999;stroke:#999}.a{fill:#0b62b0;stroke:#0b62b0}\n"
 	".b{fill:#b3460b;stroke:#b3460b}.c{fill:#2a7a2a;stroke:#2a7a2a}\n"
@@ -70,13 +70,15 @@ void svg_line(struct svg *svg, double x1, double y1, double x2, double y2, enum 
 		x1, y1, x2, y2, classes[ink]);
 }
 
+/* `more` are further classes. Blanks are kept, for columns. */
 static void text_put(struct svg *svg, double x, double y, const char *class, const char *more,
 		     const char *format, va_list arguments)
 {
 	char words[WORDS_BYTES];
 
 	vsnprintf(words, sizeof(words), format, arguments);
-	fprintf(svg->out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s%s\">", x, y, class, more);
+	fprintf(svg->out, "<text x=\"%.1f\" y=\"%.1f\" xml:space=\"preserve\" class=\"%s%s\">", x,
+		y, class, more);
 	words_put(svg->out, words);
 	fputs("</text>\n", svg->out);
 }

@@ -55,6 +55,8 @@ static const struct command *const vm_subcommands[] = {
 	&command_vm_explain,
 	&command_vm_tree,
 	&command_vm_strip,
+	&command_vm_timeline,
+	&command_vm_buddies,
 	&command_vm_demo,
 	NULL,
 };

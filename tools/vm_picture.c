@@ -44,9 +44,11 @@ void picture_cells_add(struct picture_row *row, unsigned state, uint64_t count)
 		row->cells[row->cell_count++] = (uint8_t)state;
 }
 
-/* Is any cell in this state? The others are not explained. */
-static bool has_state(const struct picture *picture, unsigned state)
+/* Is the state in the legend: has it a name, and any cell? */
+static bool is_explained(const struct picture *picture, unsigned state)
 {
+	if (picture->state_name(state) == NULL)
+		return false;
 	for (size_t i = 0; i < picture->count; i++) {
 		const struct picture_row *row = &picture->rows[i];
 		if (memchr(row->cells, (int)state, (size_t)row->cell_count) != NULL)
@@ -74,7 +76,7 @@ static void text_write(const struct picture *picture, const char *label)
 	}
 	const char *before = "";
 	for (unsigned i = 0; i < picture->state_count; i++) {
-		if (!has_state(picture, i))
+		if (!is_explained(picture, i))
 			continue;
 		printf("%s%c %s", before, picture->states[i].letter, picture->state_name(i));
 		before = ", ";
@@ -98,7 +100,8 @@ static void json_write(const struct picture *picture, const char *label)
 	json_open(&json, "states", '{');
 	for (unsigned i = 0; i < picture->state_count; i++) {
 		const char letter[] = { picture->states[i].letter, '\0' };
-		json_text(&json, letter, picture->state_name(i));
+		if (picture->state_name(i) != NULL)
+			json_text(&json, letter, picture->state_name(i));
 	}
 	json_close(&json, '{');
 	json_open(&json, "rows", '[');
@@ -134,10 +137,13 @@ static double row_height(const struct picture *picture, const struct picture_row
 static void cells_draw(struct svg *svg, const struct picture *picture,
 		       const struct picture_row *row, double y)
 {
-	for (int i = 0; i < row->cell_count; i++) {
+	for (int i = 0, width; i < row->cell_count; i += width) {
 		const struct picture_state *state = &picture->states[row->cells[i]];
 		double x = cells_x(picture, row->indent) + i * CELL_WIDTH;
-		svg_box(svg, x, y, CELL_WIDTH, CELL_HEIGHT, state->ink, state->is_filled);
+		for (width = 1; i + width < row->cell_count &&
+				picture->states[row->cells[i + width]].joins;)
+			width++;
+		svg_box(svg, x, y, width * CELL_WIDTH, CELL_HEIGHT, state->ink, state->is_filled);
 		if (state->letter != '.' && (i == 0 || row->cells[i - 1] != row->cells[i]))
 			svg_words(svg, x + CELL_WIDTH / 2.0, y + BASE - 1, SVG_INK, true, "%c",
 				  state->letter);
@@ -172,19 +178,28 @@ static void trunks_draw(struct svg *svg, const struct picture *picture, double t
 	}
 }
 
-static void legend_draw(struct svg *svg, const struct picture *picture, double y)
+/* The legend, in as many lines as it needs; `svg` NULL only measures. Returns the y below it. */
+static double legend_draw(struct svg *svg, const struct picture *picture, double right, double y)
 {
 	double x = MARGIN;
 	for (unsigned i = 0; i < picture->state_count; i++) {
 		const struct picture_state *state = &picture->states[i];
 		const char *name = picture->state_name(i);
-		if (!has_state(picture, i))
+		if (!is_explained(picture, i))
 			continue;
-		svg_box(svg, x, y, CELL_WIDTH, CELL_HEIGHT, state->ink, state->is_filled);
-		svg_label(svg, x + CELL_WIDTH + 4, y + BASE - 1, SVG_INK, true, "%c %s",
-			  state->letter, name);
-		x += CELL_WIDTH + (double)(strlen(name) + 4) * LETTER_WIDTH;
+		double width = CELL_WIDTH + (double)(strlen(name) + 4) * LETTER_WIDTH;
+		if (x > MARGIN && x + width > right) {
+			x = MARGIN;
+			y += LINE_HEIGHT;
+		}
+		if (svg != NULL) {
+			svg_box(svg, x, y, CELL_WIDTH, CELL_HEIGHT, state->ink, state->is_filled);
+			svg_label(svg, x + CELL_WIDTH + 4, y + BASE - 1, SVG_INK, true, "%c %s",
+				  state->letter, name);
+		}
+		x += width;
 	}
+	return y + LINE_HEIGHT;
 }
 
 static int svg_write(const struct picture *picture, const char *label)
@@ -194,7 +209,7 @@ static int svg_write(const struct picture *picture, const char *label)
 	double y = MARGIN + 1.5 * LINE_HEIGHT, height = y;
 	for (size_t i = 0; i < picture->count; i++)
 		height += row_height(picture, &picture->rows[i]);
-	height += LINE_HEIGHT + MARGIN;
+	height = legend_draw(NULL, picture, width - MARGIN, height + LINE_HEIGHT / 2.0) + MARGIN;
 	if (!svg_open(&svg, picture->svg_path, (int)width, (int)height, picture->title))
 		goto failed;
 	svg_label(&svg, MARGIN, MARGIN + BASE, SVG_INK, false, "%s", label);
@@ -211,7 +226,7 @@ static int svg_write(const struct picture *picture, const char *label)
 		cells_draw(&svg, picture, row, is_beside ? y + 1 : y + LINE_HEIGHT);
 		y += row_height(picture, row);
 	}
-	legend_draw(&svg, picture, y + LINE_HEIGHT / 2.0);
+	legend_draw(&svg, picture, width - MARGIN, y + LINE_HEIGHT / 2.0);
 	if (svg_close(&svg))
 		return STATUS_OK;
 failed:

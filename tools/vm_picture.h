@@ -21,6 +21,7 @@ struct picture_state {
 	char letter;
 	enum svg_ink ink;
 	bool is_filled;
+	bool joins;        /* drawn as more of the cell before it */
 };
 
 struct picture_row {
@@ -35,7 +36,7 @@ struct picture {
 	const char *title;                  /* for who cannot see it */
 	const struct picture_state *states; /* NULL: it has no cells */
 	unsigned state_count;
-	const char *(*state_name)(unsigned state);
+	const char *(*state_name)(unsigned state); /* NULL: left out of the legend */
 	int text_columns;                   /* cells stand beside that many columns of words; 0:
 					       below them */
 	bool is_tree;                       /* rows are boxes, each below the one it belongs to */

@@ -242,6 +242,51 @@ const struct command command_vm_strip = {
 	.run = vm_strip_main,
 };
 
+static const struct command_option machine_options[] = { AT_OPTION, PICTURE_OPTIONS };
+
+static const struct command_note timeline_examples[] = {
+	{ "allot vm timeline tests/vm/scripts/fork_copy.vm", "when copies are made, and how many" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_timeline = {
+	.name = "vm timeline",
+	.operands = "FILE.vm",
+	.summary = "draw the faults of a script, operation by operation, by their reasons",
+	.paragraphs = (const char *const[]){
+		"A row an operation, of whatever process: its faults, minor and major, and cells "
+		"with a letter for each reason. The faults of a reason are rounded up to cells.",
+		NULL },
+	.options = machine_options,
+	.statuses = view_statuses,
+	.examples = timeline_examples,
+	.next = "allot vm run --explain FILE.vm",
+	.usage_status = STATUS_USAGE,
+	.run = vm_timeline_main,
+};
+
+static const struct command_note buddies_examples[] = {
+	{ "allot vm buddies FILE.vm", "which frames are lent for what, and what is free" },
+	{ NULL, NULL },
+};
+
+const struct command command_vm_buddies = {
+	.name = "vm buddies",
+	.operands = "FILE.vm",
+	.summary = "draw physical memory after a script, block by block",
+	.paragraphs = (const char *const[]){
+		"A row is 64 frames, a cell is one. A digit begins a free block of 2 to the power "
+		"of that many frames, a letter a block that is lent. Rows with nothing but "
+		"blocks of one size and use are said in words.",
+		NULL },
+	.options = machine_options,
+	.statuses = view_statuses,
+	.examples = buddies_examples,
+	.next = "allot vm buddyinfo --explain FILE.vm",
+	.usage_status = STATUS_USAGE,
+	.run = vm_buddies_main,
+};
+
 static const struct command_option demo_options[] = {
 	{ .name = "help", .help = "show this help" },
 	{ .name = NULL },

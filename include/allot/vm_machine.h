@@ -441,6 +441,33 @@ struct vm_memory {
 };
 void vm_memory_get(const struct vm_machine *machine, struct vm_memory *out);
 
+/* What a block of frames is lent for. */
+enum vm_block_use {
+	VM_BLOCK_FREE,
+	VM_BLOCK_TABLE,    /* page tables of a process */
+	VM_BLOCK_ANON,
+	VM_BLOCK_FILE,     /* of the page cache */
+	VM_BLOCK_SHARED,   /* of shared memory */
+	VM_BLOCK_ZERO,     /* the zero pages */
+	VM_BLOCK_PROGRAM,  /* see vm_space_furnish() */
+	VM_BLOCK_SLAB,     /* the kernel's own, from here on: of slab caches */
+	VM_BLOCK_KERNEL,   /* lent whole */
+	VM_BLOCK_VMALLOC,
+	VM_BLOCK_USE_COUNT,
+};
+
+const char *vm_block_use_name(enum vm_block_use use);
+
+/* One block of the buddies: 2^order frames, free, or as it was lent. */
+struct vm_block_view {
+	uint64_t frame;    /* the first */
+	unsigned order;
+	enum vm_block_use use;
+};
+
+/* The first block that begins at or above `frame`; false when there is none. */
+bool vm_block_next(const struct vm_machine *machine, uint64_t frame, struct vm_block_view *out);
+
 /* ---- one access, step by step ------------------------------------------------------------- */
 
 /* One level of a walk: the entry that is read in one table. */

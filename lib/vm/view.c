@@ -110,6 +110,59 @@ void vm_memory_get(const struct vm_machine *machine, struct vm_memory *out)
 		out->free_blocks[order] = machine->frames.list_counts[order];
 }
 
+/* ---- blocks of frames ---- */
+
+static enum vm_block_use use_of(const struct frame *frame)
+{
+	switch (frame->use) {
+	case FRAME_TABLE:
+		return VM_BLOCK_TABLE;
+	case FRAME_ANON:
+		return VM_BLOCK_ANON;
+	case FRAME_FILE:
+		return VM_BLOCK_FILE;
+	case FRAME_SHARED:
+		return VM_BLOCK_SHARED;
+	case FRAME_ZERO:
+		return VM_BLOCK_ZERO;
+	case FRAME_FURNITURE:
+		return VM_BLOCK_PROGRAM;
+	case FRAME_SLAB:
+		return VM_BLOCK_SLAB;
+	case FRAME_KERNEL:
+		return VM_BLOCK_KERNEL;
+	case FRAME_VMALLOC:
+		return VM_BLOCK_VMALLOC;
+	default:
+		return VM_BLOCK_FREE;
+	}
+}
+
+bool vm_block_next(const struct vm_machine *machine, uint64_t frame, struct vm_block_view *out)
+{
+	const struct frames *frames = &machine->frames;
+	for (uint64_t at = frame > 1 ? frame : 1; at < frames->count; at++) {
+		const struct frame *each = frame_at(frames, at);
+		if (each->use != FRAME_FREE && each->head != at)
+			continue;
+		*out = (struct vm_block_view){at, each->order, use_of(each)};
+		return true;
+	}
+	return false;
+}
+
+const char *vm_block_use_name(enum vm_block_use use)
+{
+	static const char *const names[] = {
+		[VM_BLOCK_FREE] = "free",       [VM_BLOCK_TABLE] = "table",
+		[VM_BLOCK_ANON] = "anon",       [VM_BLOCK_FILE] = "file",
+		[VM_BLOCK_SHARED] = "shared",   [VM_BLOCK_ZERO] = "zero",
+		[VM_BLOCK_PROGRAM] = "program", [VM_BLOCK_SLAB] = "slab",
+		[VM_BLOCK_KERNEL] = "kernel",   [VM_BLOCK_VMALLOC] = "vmalloc",
+	};
+	return names[use];
+}
+
 /* ---- areas and pages ---- */
 
 bool vm_area_next(const struct vm_space *space, uint64_t address, struct vm_area_view *out)

@@ -181,6 +181,23 @@ Test(kernel_memory, empty_slabs_go_when_frames_are_short)
 	vm_machine_destroy(machine);
 }
 
+/* A block is seen as it was lent, and what is left of the larger one it was cut from is free. */
+Test(kernel_memory, blocks_are_seen_as_they_were_lent)
+{
+	struct vm_machine *machine = machine_make(64);
+	uint64_t pages = vm_kernel_pages(machine, 3), frame = vm_kernel_frame(machine, pages);
+	struct vm_block_view block;
+	cr_assert(vm_block_next(machine, frame, &block));
+	cr_assert_eq(block.frame, frame);
+	cr_assert_eq(block.order, 3);
+	cr_assert_eq(block.use, VM_BLOCK_KERNEL);
+	cr_assert(vm_block_next(machine, frame + 1, &block));
+	cr_assert_eq(block.frame, frame + 8);
+	cr_assert_eq(block.use, VM_BLOCK_FREE);
+	cr_assert_not(vm_block_next(machine, 64, &block));
+	vm_machine_destroy(machine);
+}
+
 /* ---- vmalloc ---- */
 
 /* Every second frame is lent: no two are free side by side. */

@@ -15,6 +15,7 @@ enum {
 	REGION_PAGES = 300,
 	CHECK_BYTES = 200,
 	OPERATIONS = 1500,
+	BLOCKS_EVERY = 10,
 	FRAMES_MANY = 1 << 14,
 	FRAMES_FEW = 600, /* runs out all the time */
 };
@@ -107,6 +108,25 @@ static void operate(struct run *run)
 	}
 }
 
+/* Blocks stand side by side, each aligned to its size, and are as many as the books say. */
+static void expect_blocks(const struct vm_machine *machine)
+{
+	struct vm_memory memory;
+	struct vm_block_view block;
+	uint64_t free_blocks[VM_ORDERS] = { 0 };
+	uint64_t at = 1;
+	vm_memory_get(machine, &memory);
+	while (vm_block_next(machine, at, &block)) {
+		cr_assert_eq(block.frame, at);
+		cr_assert_eq(block.frame % ((uint64_t)1 << block.order), 0);
+		if (block.use == VM_BLOCK_FREE)
+			free_blocks[block.order]++;
+		at += (uint64_t)1 << block.order;
+	}
+	cr_assert_eq(at, memory.frames);
+	cr_assert_arr_eq(free_blocks, memory.free_blocks, sizeof(free_blocks));
+}
+
 static void run_all(const struct vm_geometry *geometry, uint64_t frames, bool is_huge)
 {
 	struct vm_profile profile = *vm_profile_at(0);
@@ -127,6 +147,8 @@ static void run_all(const struct vm_geometry *geometry, uint64_t frames, bool is
 	for (size_t i = 0; i < OPERATIONS; i++) {
 		operate(&run);
 		expect_sound(&run, i);
+		if (i % BLOCKS_EVERY == 0)
+			expect_blocks(run.machine);
 	}
 	for (size_t i = 0; i < SPACES; i++) {
 		if (run.spaces[i] != NULL)
