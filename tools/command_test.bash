@@ -308,7 +308,7 @@ for picture in tree strip timeline buddies; do
 done
 expect 'a picture that cannot be written' 1 '*' '*none/p.svg: No such file*' \
 	"$allot" vm strip --svg none/p.svg v.vm
-expect 'demonstrations are listed' 0 'fork-cow *zero-page *belady *notes100 *map-100mb *' 'next: *' \
+expect 'demonstrations are listed' 0 'fork-cow *zero-page *belady *vmalloc *notes100 *map-100mb *' 'next: *' \
 	"$allot" vm demo
 for demo in $("$allot" vm demo 2>/dev/null | cut -d ' ' -f 1); do
 	expect "the demonstration $demo" 0 "$demo: *exact: *seen: *notes: *kernel: *" '' \
@@ -317,6 +317,9 @@ done
 expect 'switches cost walks' 0 \
 	'*every switch flushes  *16 *512*1 of 6 identifiers  *16 *0 *64*' '' "$allot" vm demo tlb-switch
 expect 'Belady as in the books' 0 '*fifo  *9  *10*lru  *10  *8*opt  *7  *6*' '' "$allot" vm demo belady
+expect 'contiguous in addresses only' 0 \
+	'*kmalloc of 64 KiB  *no memory *vmalloc of 64 KiB  *0xffffc90000000000 *frame *vfree * 3 *' '' \
+	"$allot" vm demo vmalloc
 expect 'aligned, and two lines' 0 '*7ffff1bfb000-7ffff7fff000 *7ffff1a00000-7ffff7e00000 *' '' \
 	"$allot" vm demo map-100mb
 expect 'a demonstration misspelt' 2 '' "*'fork-cwo'; * (did you mean 'fork-cow'?)" \

@@ -294,7 +294,7 @@ static const struct command_option demo_options[] = {
 
 static const struct command_note demo_statuses[] = {
 	{ "0", "done" },
-	{ "1", "failed: no memory" },
+	{ "1", "failed: no memory, or a figure is not what the words say" },
 	{ "2", "wrong usage: no such demonstration" },
 	{ NULL, NULL },
 };
@@ -302,6 +302,7 @@ static const struct command_note demo_statuses[] = {
 static const struct command_note demo_examples[] = {
 	{ "allot vm demo", "list them" },
 	{ "allot vm demo fork-cow", "what fork shares, and what a write copies" },
+	{ "allot vm demo vmalloc", "memory of the kernel that is in pieces" },
 	{ NULL, NULL },
 };
 
