@@ -264,6 +264,11 @@ expect 'pages as pagemap has them' 0 '*present frame*mapped-once*000000000000000
 	'next: *' "$allot" vm pagemap v.vm
 expect 'virtual to physical' 0 'exact: *virtual *008 *physical *008 *no physical address: bit 63 is clear*' \
 	'next: *' "$allot" vm pagemap v.vm A+8 A+3p
+for view in maps smaps status pagemap; do
+	expect "$view as JSON" 0 "allot.vm.$view/1" '' json_valid "$allot" vm $view --json v.vm
+done
+expect 'JSON of the kernel'\''s text' 2 '' "*--json is of all of the model's*" \
+	"$allot" vm maps --json --kernel v.vm
 expect 'no such process' 2 '' "*no process 'mian' (did you mean 'main'?)" \
 	"$allot" vm maps --process mian v.vm
 expect 'a process not there yet' 2 '' '*process c is not there then' \
@@ -284,6 +289,8 @@ expect 'a signal explained' 0 '*area      none here*SEGV_MAPERR*' 'next: *' \
 	"$allot" vm explain v.vm null
 expect 'where TLBs would look' 0 '*L1d: set (TLBI) *, tag (TLBT) 0x*' 'next: *' \
 	"$allot" vm explain --tlb skylake v.vm A
+expect 'an explanation as JSON' 0 'allot.vm.explain/1' '' \
+	json_valid "$allot" vm explain --json v.vm A+3p store
 expect 'no kind of access' 2 '' "*'laod' is no access: * (did you mean 'load'?)" \
 	"$allot" vm explain v.vm A laod
 expect 'nothing to explain' 2 '' '*a script, an address*not 1 operands*' "$allot" vm explain v.vm

@@ -109,6 +109,12 @@ void json_number(struct json *json, const char *key, int64_t value)
 	fprintf(json->out, "%" PRId64, value);
 }
 
+void json_hex(struct json *json, const char *key, uint64_t value)
+{
+	value_begin(json, key);
+	fprintf(json->out, "\"0x%" PRIx64 "\"", value);
+}
+
 void json_bool(struct json *json, const char *key, bool value)
 {
 	value_begin(json, key);

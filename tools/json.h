@@ -26,6 +26,8 @@ void json_close(struct json *json, char bracket);
 /* `value` NULL writes null. Bytes that are not UTF-8 become U+FFFD. */
 void json_text(struct json *json, const char *key, const char *value);
 void json_number(struct json *json, const char *key, int64_t value);
+/* As text, "0x1000": numbers of JSON cannot be relied on beyond 53 bits. */
+void json_hex(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);
 
 #endif

@@ -43,6 +43,8 @@ bool vm_after_option(struct vm_after *after, struct argument_scan *scan, const c
 		after->process_name = scan->value;
 	else if (strcmp(option, "kernel") == 0)
 		after->has_kernel = true;
+	else if (strcmp(option, "json") == 0)
+		after->is_json = true;
 	else
 		return false;
 	return true;
@@ -158,6 +160,22 @@ void vm_after_label(const struct vm_after *after, char *out, size_t bytes)
 	else
 		snprintf(out + used, bytes - used, ", process %s after %s%s",
 			 after->script.processes[after->process], line, after->script.path);
+}
+
+void vm_after_json(const struct vm_after *after, struct json *json)
+{
+	const struct vm_profile *profile = after->config.profile;
+	char schema[AFTER_LABEL_BYTES / 8];
+	snprintf(schema, sizeof(schema), "allot.vm.%s/1", command_own_name(after->command));
+	json_open(json, NULL, '{');
+	json_text(json, "schema", schema);
+	json_text(json, "label", "exact");
+	json_text(json, "profile", profile != NULL ? profile->name : vm_profile_at(0)->name);
+	json_text(json, "script", after->script.path);
+	if (!after->is_of_machine)
+		json_text(json, "process", after->script.processes[after->process]);
+	if (after->line_last != 0)
+		json_number(json, "after_line", after->line_last);
 }
 
 const struct vm_space *vm_after_space(const struct vm_after *after)

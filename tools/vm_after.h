@@ -3,7 +3,7 @@
  * The machine after a script, for those who look at it: views, explanations, pictures.
  *
  * Options they share: --at LINE stops after that line, --process NAME chooses whose memory is
- * looked at, --profile and --off are those of `allot vm run`.
+ * looked at, --profile, --off and --json are those of `allot vm run`.
  */
 #ifndef ALLOT_TOOLS_VM_AFTER_H
 #define ALLOT_TOOLS_VM_AFTER_H
@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "argument.h"
+#include "json.h"
 #include "vm_config.h"
 #include "vm_play.h"
 #include "vm_kernel_report.h"
@@ -28,6 +29,7 @@ struct vm_after {
 	bool is_of_machine;        /* all of it is looked at, and no process */
 	int line_last;             /* 0: all of the script */
 	bool has_kernel;           /* play on the running kernel as well */
+	bool is_json;
 	char helper_path[PATH_MAX];
 	struct script script;
 	char *text;
@@ -55,6 +57,9 @@ void vm_after_finish(struct vm_after *after);
  * comment, behind "# ", in its first line.
  */
 void vm_after_label(const struct vm_after *after, char *out, size_t bytes);
+
+/* Begin the JSON object of the command: schema, label, and what is looked at. */
+void vm_after_json(const struct vm_after *after, struct json *json);
 
 /* The address space that is looked at. */
 const struct vm_space *vm_after_space(const struct vm_after *after);

@@ -163,6 +163,53 @@ static void end_write(const struct vm_walk *walk)
 		puts("  then      the instruction is restarted, and goes through");
 }
 
+/* ---- JSON ---- */
+
+static void levels_json(struct json *json, const struct vm_geometry *geometry,
+			const struct vm_walk *walk)
+{
+	json_open(json, "levels", '[');
+	for (unsigned i = 0; i < walk->level_count; i++) {
+		json_open(json, NULL, '{');
+		json_text(json, "name", level_name(geometry, i));
+		json_hex(json, "table_frame", walk->levels[i].table);
+		json_number(json, "index", walk->levels[i].index);
+		json_hex(json, "entry", walk->levels[i].entry);
+		json_close(json, '{');
+	}
+	json_close(json, '[');
+}
+
+static void end_json(struct json *json, const struct vm_walk *walk)
+{
+	json_bool(json, "is_fault", walk->is_address && !walk->is_granted);
+	if (walk->is_granted)
+		json_hex(json, "physical", walk->physical);
+	else if (walk->is_address)
+		json_hex(json, "error", walk->error);
+	json_bool(json, "has_area", walk->has_area);
+	json_text(json, "reason", walk->is_served ? vm_reason_name(walk->reason) : NULL);
+	json_text(json, "signal", vm_signal_name(walk->signal));
+}
+
+static void explain_json(const struct explain *explain, const struct vm_walk *walk)
+{
+	struct json json = { .out = stdout };
+	vm_after_json(&explain->after, &json);
+	json_text(&json, "kind", vm_kind_names[explain->kind]);
+	json_hex(&json, "address", explain->address);
+	json_bool(&json, "is_address", walk->is_address);
+	if (walk->is_address) {
+		json_hex(&json, "vpn", walk->split.vpn);
+		json_hex(&json, "vpo", walk->split.vpo);
+		levels_json(&json, vm_geometry_get(0), walk);
+	}
+	end_json(&json, walk);
+	json_close(&json, '{');
+}
+
+/* ---- the explanation ---- */
+
 static int explain_write(struct explain *explain)
 {
 	struct vm_walk walk;
@@ -170,6 +217,10 @@ static int explain_write(struct explain *explain)
 	const struct vm_geometry *geometry = vm_geometry_get(0);
 	int status = STATUS_OK;
 	vm_walk(vm_after_space(&explain->after), explain->address, explain->kind, &walk);
+	if (explain->after.is_json) {
+		explain_json(explain, &walk);
+		return STATUS_OK;
+	}
 	vm_after_label(&explain->after, label, sizeof(label));
 	printf("%s\na %s at %#" PRIx64 "\n", label, vm_kind_names[explain->kind],
 	       explain->address);
@@ -220,6 +271,8 @@ int vm_explain_main(int argc, char **argv)
 	if (count < 2 || count > 3)
 		return argument_refuse(&scan, NULL, "a script, an address and perhaps a kind, "
 				       "not %d operands", count);
+	if (explain.has_tlb && explain.after.is_json)
+		return argument_refuse(&scan, NULL, "--tlb is said in words: no --json with it");
 	char **words = argv + scan.index;
 	if (count == 3 && !kind_read(&scan, words[2], &explain.kind))
 		return scan.status;
@@ -228,7 +281,7 @@ int vm_explain_main(int argc, char **argv)
 				 ? explain_write(&explain)
 				 : STATUS_USAGE;
 	vm_after_finish(&explain.after);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && !explain.after.is_json)
 		notice_next(command_vm_explain.next);
 	return status;
 }

@@ -87,16 +87,10 @@ static void text_write(const struct picture *picture, const char *label)
 
 /* ---- as JSON ---- */
 
-static void json_write(const struct picture *picture, const char *label)
+static void json_write(const struct picture *picture)
 {
 	struct json json = { .out = stdout };
-	char schema[PICTURE_TEXT_BYTES];
-	snprintf(schema, sizeof(schema), "allot.vm.%s/1",
-		 command_own_name(picture->after.command));
-	json_open(&json, NULL, '{');
-	json_text(&json, "schema", schema);
-	json_text(&json, "label", "exact");
-	json_text(&json, "of", strchr(label, ':') + 2);
+	vm_after_json(&picture->after, &json);
 	json_open(&json, "states", '{');
 	for (unsigned i = 0; i < picture->state_count; i++) {
 		const char letter[] = { picture->states[i].letter, '\0' };
@@ -250,8 +244,8 @@ static int picture_show(struct picture *picture)
 		return STATUS_FAILURE;
 	}
 	vm_after_label(&picture->after, label, sizeof(label));
-	if (picture->is_json)
-		json_write(picture, label);
+	if (picture->after.is_json)
+		json_write(picture);
 	else
 		text_write(picture, label);
 	return picture->svg_path == NULL ? STATUS_OK : svg_write(picture, label);
@@ -267,8 +261,6 @@ int picture_main(const struct command *command, int argc, char **argv, struct pi
 	while ((option = argument_next(&scan)) != NULL) {
 		if (strcmp(option->name, "svg") == 0)
 			picture->svg_path = scan.value;
-		else if (strcmp(option->name, "json") == 0)
-			picture->is_json = true;
 		else if (strcmp(option->name, "steps") == 0)
 			picture->is_stepwise = true;
 		else
@@ -286,7 +278,7 @@ int picture_main(const struct command *command, int argc, char **argv, struct pi
 		status = picture_show(picture);
 	vm_after_finish(&picture->after);
 	free(picture->rows);
-	if (status == STATUS_OK && !picture->is_json)
+	if (status == STATUS_OK && !picture->after.is_json)
 		notice_next(command->next);
 	return status;
 }

@@ -43,7 +43,6 @@ struct picture {
 	bool (*step)(struct picture *);     /* if is_stepwise: after each operation */
 	bool (*make)(struct picture *);     /* after the last one; both are false without memory */
 	const char *svg_path;
-	bool is_json;
 	bool is_stepwise;                   /* also --steps */
 	struct picture_row *rows;
 	size_t count, capacity;

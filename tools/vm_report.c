@@ -5,11 +5,12 @@
 #include "vm_report.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum {
 	KIB = 1024,
 	MAPS_COLUMNS = 73,  /* where a name begins */
-	LINE_BYTES = 256,
+	SUMS_COLUMNS = 16,  /* where a figure of smaps may begin */
 };
 
 /* ---- maps ---- */
@@ -23,7 +24,7 @@ static int file_index(const struct vm_after *after, const struct vm_file *file)
 	return i < after->script.file_count ? i : SCRIPT_FILES_MAX;
 }
 
-static void area_name(const struct vm_after *after, const struct vm_area_view *view, char *name,
+void report_area_name(const struct vm_after *after, const struct vm_area_view *view, char *name,
 		      size_t bytes)
 {
 	int index = file_index(after, view->file);
@@ -38,26 +39,33 @@ static void area_name(const struct vm_after *after, const struct vm_area_view *v
 		snprintf(name, bytes, "/%s", after->script.files[index].name);
 }
 
+void report_area_rights(const struct vm_area_view *view, char out[5])
+{
+	out[0] = view->flags & VM_AREA_READ ? 'r' : '-';
+	out[1] = view->flags & VM_AREA_WRITE ? 'w' : '-';
+	out[2] = view->flags & VM_AREA_EXEC ? 'x' : '-';
+	out[3] = view->flags & VM_AREA_SHARED ? 's' : 'p';
+	out[4] = '\0';
+}
+
 static void area_write(FILE *out, const struct vm_after *after, const struct vm_area_view *view)
 {
-	char name[LINE_BYTES];
+	char name[REPORT_NAME_BYTES], rights[5];
 	int index = file_index(after, view->file);
 	bool is_disk = view->file != NULL && index < SCRIPT_FILES_MAX &&
 		       !after->script.files[index].is_memory;
 	const char *device = view->file == NULL ? "00:00" : is_disk ? "08:01" : "00:01";
-	area_name(after, view, name, sizeof(name));
-	int used = fprintf(out, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " %s %d ",
-			   view->start, view->end, view->flags & VM_AREA_READ ? 'r' : '-',
-			   view->flags & VM_AREA_WRITE ? 'w' : '-',
-			   view->flags & VM_AREA_EXEC ? 'x' : '-',
-			   view->flags & VM_AREA_SHARED ? 's' : 'p', view->offset, device,
+	report_area_rights(view, rights);
+	report_area_name(after, view, name, sizeof(name));
+	int used = fprintf(out, "%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " %s %d ",
+			   view->start, view->end, rights, view->offset, device,
 			   view->file == NULL ? 0 : index + 1);
 	if (name[0] != '\0')
 		fprintf(out, "%*s%s", used < MAPS_COLUMNS ? MAPS_COLUMNS - used : 1, "", name);
 	putc('\n', out);
 }
 
-static bool area_next(const struct vm_after *after, uint64_t *at, struct vm_area_view *view)
+bool report_area_next(const struct vm_after *after, uint64_t *at, struct vm_area_view *view)
 {
 	do {
 		if (!vm_area_next(vm_after_space(after), *at, view))
@@ -70,16 +78,11 @@ static bool area_next(const struct vm_after *after, uint64_t *at, struct vm_area
 void report_maps(FILE *out, const struct vm_after *after)
 {
 	struct vm_area_view view;
-	for (uint64_t at = 0; area_next(after, &at, &view);)
+	for (uint64_t at = 0; report_area_next(after, &at, &view);)
 		area_write(out, after, &view);
 }
 
 /* ---- smaps ---- */
-
-static void kib_write(FILE *out, const char *name, uint64_t bytes)
-{
-	fprintf(out, "%-16s%8" PRIu64 " kB\n", name, bytes / KIB);
-}
 
 /* Two letters for each flag, in the order of the kernel's bits. */
 static void flags_write(FILE *out, const struct vm_area_view *view)
@@ -107,37 +110,45 @@ static void flags_write(FILE *out, const struct vm_area_view *view)
 	putc('\n', out);
 }
 
+size_t report_sums_rows(const struct vm_area_sums *sums, uint64_t size,
+			struct report_row rows[REPORT_ROWS_MAX])
+{
+	const struct report_row all[] = {
+		{ "Size", size },
+		{ "KernelPageSize", SCRIPT_PAGE_BYTES },
+		{ "MMUPageSize", SCRIPT_PAGE_BYTES },
+		{ "Rss", sums->rss },
+		{ "Pss", sums->pss },
+		{ "Pss_Dirty", sums->pss_dirty },
+		{ "Shared_Clean", sums->shared_clean },
+		{ "Shared_Dirty", sums->shared_dirty },
+		{ "Private_Clean", sums->private_clean },
+		{ "Private_Dirty", sums->private_dirty },
+		{ "Referenced", sums->referenced },
+		{ "Anonymous", sums->anonymous },
+		{ "KSM", 0 },
+		{ "LazyFree", sums->lazy_free },
+		{ "AnonHugePages", sums->anon_huge },
+		{ "ShmemPmdMapped", 0 },
+		{ "FilePmdMapped", 0 },
+		{ "Shared_Hugetlb", 0 },
+		{ "Private_Hugetlb", 0 },
+		{ "Swap", 0 },
+		{ "SwapPss", 0 },
+		{ "Locked", sums->locked },
+	};
+	_Static_assert(sizeof(all) <= REPORT_ROWS_MAX * sizeof(all[0]), "too many rows");
+	memcpy(rows, all, sizeof(all));
+	return sizeof(all) / sizeof(all[0]);
+}
+
 static void sums_write(FILE *out, const struct vm_area_sums *sums, uint64_t size)
 {
-	const struct {
-		const char *name;
-		uint64_t bytes;
-	} rows[] = {
-		{ "Size:", size },
-		{ "KernelPageSize:", SCRIPT_PAGE_BYTES },
-		{ "MMUPageSize:", SCRIPT_PAGE_BYTES },
-		{ "Rss:", sums->rss },
-		{ "Pss:", sums->pss },
-		{ "Pss_Dirty:", sums->pss_dirty },
-		{ "Shared_Clean:", sums->shared_clean },
-		{ "Shared_Dirty:", sums->shared_dirty },
-		{ "Private_Clean:", sums->private_clean },
-		{ "Private_Dirty:", sums->private_dirty },
-		{ "Referenced:", sums->referenced },
-		{ "Anonymous:", sums->anonymous },
-		{ "KSM:", 0 },
-		{ "LazyFree:", sums->lazy_free },
-		{ "AnonHugePages:", sums->anon_huge },
-		{ "ShmemPmdMapped:", 0 },
-		{ "FilePmdMapped:", 0 },
-		{ "Shared_Hugetlb:", 0 },
-		{ "Private_Hugetlb:", 0 },
-		{ "Swap:", 0 },
-		{ "SwapPss:", 0 },
-		{ "Locked:", sums->locked },
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		kib_write(out, rows[i].name, rows[i].bytes);
+	struct report_row rows[REPORT_ROWS_MAX];
+	size_t count = report_sums_rows(sums, size, rows);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s:%*s%8" PRIu64 " kB\n", rows[i].name,
+			SUMS_COLUMNS - (int)strlen(rows[i].name) - 1, "", rows[i].bytes / KIB);
 	fprintf(out, "THPeligible:    %8d\n", sums->may_be_huge);
 }
 
@@ -145,7 +156,7 @@ void report_smaps(FILE *out, const struct vm_after *after)
 {
 	struct vm_area_view view;
 	struct vm_area_sums sums;
-	for (uint64_t at = 0; area_next(after, &at, &view);) {
+	for (uint64_t at = 0; report_area_next(after, &at, &view);) {
 		area_write(out, after, &view);
 		vm_area_sums_get(vm_after_space(after), view.start, &sums);
 		sums_write(out, &sums, view.end - view.start);
@@ -155,7 +166,7 @@ void report_smaps(FILE *out, const struct vm_after *after)
 
 /* ---- status ---- */
 
-void report_status(FILE *out, const struct vm_after *after)
+size_t report_status_rows(const struct vm_after *after, struct report_row rows[REPORT_ROWS_MAX])
 {
 	struct vm_counters counters;
 	struct vm_sizes sizes;
@@ -164,7 +175,7 @@ void report_status(FILE *out, const struct vm_after *after)
 	const struct {
 		const char *name;
 		uint64_t pages;
-	} rows[] = {
+	} all[] = {
 		{ "VmPeak", counters.total_max },
 		{ "VmSize", counters.total },
 		{ "VmLck", counters.locked },
@@ -182,9 +193,18 @@ void report_status(FILE *out, const struct vm_after *after)
 		{ "VmSwap", 0 },
 		{ "HugetlbPages", 0 },
 	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		fprintf(out, "%s:\t%8" PRIu64 " kB\n", rows[i].name,
-			rows[i].pages * (SCRIPT_PAGE_BYTES / KIB));
+	const size_t count = sizeof(all) / sizeof(all[0]);
+	for (size_t i = 0; i < count; i++)
+		rows[i] = (struct report_row){ all[i].name, all[i].pages * SCRIPT_PAGE_BYTES };
+	return count;
+}
+
+void report_status(FILE *out, const struct vm_after *after)
+{
+	struct report_row rows[REPORT_ROWS_MAX];
+	size_t count = report_status_rows(after, rows);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s:\t%8" PRIu64 " kB\n", rows[i].name, rows[i].bytes / KIB);
 }
 
 /* ---- pagemap ---- */
@@ -213,7 +233,7 @@ void report_pagemap_words(FILE *out, uint64_t entry)
 void report_pagemap(FILE *out, const struct vm_after *after)
 {
 	struct vm_area_view view;
-	for (uint64_t at = 0; area_next(after, &at, &view);) {
+	for (uint64_t at = 0; report_area_next(after, &at, &view);) {
 		for (uint64_t page = view.start; page < view.end; page += SCRIPT_PAGE_BYTES) {
 			struct vm_page_view seen;
 			vm_page_get(vm_after_space(after), page, &seen);

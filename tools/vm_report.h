@@ -25,4 +25,33 @@ void report_pagemap(FILE *out, const struct vm_after *after);
 /* What an entry of pagemap says, in words. */
 void report_pagemap_words(FILE *out, uint64_t entry);
 
+/* The report that the command `after` is for is named after, as JSON. */
+void report_json(FILE *out, const struct vm_after *after);
+
+/* ---- what texts and JSON are made of ---- */
+
+enum {
+	REPORT_ROWS_MAX = 24,
+	REPORT_NAME_BYTES = 256,
+};
+
+/* A figure of smaps or status. */
+struct report_row {
+	const char *name;
+	uint64_t bytes;
+};
+
+/* The first area that ends above *at, which becomes its end; false when there is none. */
+bool report_area_next(const struct vm_after *after, uint64_t *at, struct vm_area_view *view);
+/* "rw-p" */
+void report_area_rights(const struct vm_area_view *view, char out[5]);
+/* "[heap]", the path of a file, or empty. */
+void report_area_name(const struct vm_after *after, const struct vm_area_view *view, char *out,
+		      size_t bytes);
+
+/* Both return how many there are. */
+size_t report_sums_rows(const struct vm_area_sums *sums, uint64_t size,
+			struct report_row rows[REPORT_ROWS_MAX]);
+size_t report_status_rows(const struct vm_after *after, struct report_row rows[REPORT_ROWS_MAX]);
+
 #endif

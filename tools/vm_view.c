@@ -123,6 +123,10 @@ static int view_write(const struct vm_after *after, int count, char **words)
 		return physicals_write(after, count, words);
 	if (after->has_kernel)
 		return both_compare(after);
+	if (after->is_json) {
+		report_json(stdout, after);
+		return STATUS_OK;
+	}
 	label_write(after, "# ");
 	model_write(stdout, after);
 	return STATUS_OK;
@@ -143,12 +147,14 @@ static int view_main(const struct command *command, int argc, char **argv)
 		return scan.status;
 	if (scan.index == argc || (scan.index < argc - 1 && !takes_addresses))
 		return argument_refuse(&scan, NULL, "one script, not %d", argc - scan.index);
+	if (after.is_json && (after.has_kernel || scan.index < argc - 1))
+		return argument_refuse(&scan, NULL, "--json is of all of the model's");
 	if (scan.index < argc - 1 && after.has_kernel)
 		return argument_refuse(&scan, NULL, "--kernel shows all pages, not single ones");
 	if (vm_after_play(&after, argv[scan.index], &status))
 		status = view_write(&after, argc - scan.index - 1, argv + scan.index + 1);
 	vm_after_finish(&after);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && !after.is_json)
 		notice_next(command->next);
 	return status;
 }

@@ -15,18 +15,28 @@ static const struct command_note view_statuses[] = {
 	{ NULL, NULL },
 };
 
+#define AT_OPTION \
+	{ .name = "at", .value = "LINE", .help = "look after that line, not at the end" }
+#define PROCESS_OPTION \
+	{ .name = "process", .value = "NAME", \
+	  .help = "the process to look at: main (default), or what a fork is called" }
+#define SVG_OPTION \
+	{ .name = "svg", .value = "FILE", .help = "also draw it, as SVG" }
+#define MODEL_OPTIONS \
+	{ .name = "profile", .value = "NAME", \
+	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" }, \
+	{ .name = "off", .value = "RULE", \
+	  .help = "switch a rule of the model off; may be repeated" }, \
+	{ .name = "json", \
+	  .help = "write JSON; its \"schema\" member names and numbers the form" }, \
+	{ .name = "help", .help = "show this help" }, \
+	{ .name = NULL }
+
 static const struct command_option view_options[] = {
-	{ .name = "at", .value = "LINE", .help = "look after that line, not at the end" },
-	{ .name = "process", .value = "NAME", .help = "the process to look at: main (default), "
-						     "or what a fork is called" },
+	AT_OPTION, PROCESS_OPTION,
 	{ .name = "kernel",
 	  .help = "play it on the running kernel too, show its text, and compare" },
-	{ .name = "profile", .value = "NAME",
-	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" },
-	{ .name = "off", .value = "RULE",
-	  .help = "switch a rule of the model off; may be repeated" },
-	{ .name = "help", .help = "show this help" },
-	{ .name = NULL },
+	MODEL_OPTIONS,
 };
 
 /* What is true of all of them. */
@@ -134,17 +144,10 @@ const struct command command_vm_pagemap = {
 };
 
 static const struct command_option explain_options[] = {
-	{ .name = "at", .value = "LINE", .help = "look after that line, not at the end" },
-	{ .name = "process", .value = "NAME", .help = "the process that accesses: main (default), "
-						     "or what a fork is called" },
+	AT_OPTION, PROCESS_OPTION,
 	{ .name = "tlb", .value = "SPEC",
 	  .help = "also say where TLBs would look, as in allot-vm-tlb(1)" },
-	{ .name = "profile", .value = "NAME",
-	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" },
-	{ .name = "off", .value = "RULE",
-	  .help = "switch a rule of the model off; may be repeated" },
-	{ .name = "help", .help = "show this help" },
-	{ .name = NULL },
+	MODEL_OPTIONS,
 };
 
 static const struct command_note explain_examples[] = {
@@ -173,30 +176,14 @@ const struct command command_vm_explain = {
 	.run = vm_explain_main,
 };
 
-#define AT_OPTION \
-	{ .name = "at", .value = "LINE", .help = "look after that line, not at the end" }
-#define PROCESS_OPTION \
-	{ .name = "process", .value = "NAME", \
-	  .help = "the process to look at: main (default), or what a fork is called" }
-#define PICTURE_OPTIONS \
-	{ .name = "svg", .value = "FILE", .help = "also draw it, as SVG" }, \
-	{ .name = "json", \
-	  .help = "write JSON; its \"schema\" member names and numbers the form" }, \
-	{ .name = "profile", .value = "NAME", \
-	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" }, \
-	{ .name = "off", .value = "RULE", \
-	  .help = "switch a rule of the model off; may be repeated" }, \
-	{ .name = "help", .help = "show this help" }, \
-	{ .name = NULL }
-
 static const struct command_option tree_options[] = {
-	AT_OPTION, PROCESS_OPTION, PICTURE_OPTIONS,
+	AT_OPTION, PROCESS_OPTION, SVG_OPTION, MODEL_OPTIONS,
 };
 
 static const struct command_option strip_options[] = {
 	AT_OPTION, PROCESS_OPTION,
 	{ .name = "steps", .help = "after each operation, one under the other" },
-	PICTURE_OPTIONS,
+	SVG_OPTION, MODEL_OPTIONS,
 };
 
 static const struct command_note tree_examples[] = {
@@ -242,7 +229,7 @@ const struct command command_vm_strip = {
 	.run = vm_strip_main,
 };
 
-static const struct command_option machine_options[] = { AT_OPTION, PICTURE_OPTIONS };
+static const struct command_option machine_options[] = { AT_OPTION, SVG_OPTION, MODEL_OPTIONS };
 
 static const struct command_note timeline_examples[] = {
 	{ "allot vm timeline tests/vm/scripts/fork_copy.vm", "when copies are made, and how many" },
