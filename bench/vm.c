@@ -14,6 +14,9 @@
  *	1500-pages   hits of the second
  *	walks        anywhere in 256 MiB
  *
+ * The same accesses on an address space of a machine, all of whose pages are there: `processor`,
+ * through such a TLB on the machine's own tables, and `touch`, which walks them each time.
+ *
  * Beside the TLB of the library, on the same accesses: `plain`, two arrays of sets searched and
  * moved as cachegrind searches and moves its sets, counting misses and nothing else: no page
  * tables, rights, address spaces, dirty bits. And `cachegrind` itself, with caches that are these
@@ -38,6 +41,7 @@ enum {
 	TOUCH_ROUNDS = 40,
 	COMMAND_BYTES = 4096,
 	SEED = 20231,
+	SPACE_START = 1 << 24,
 };
 
 enum pattern {
@@ -105,20 +109,20 @@ static bool ride_open(struct ride *ride, enum pattern pattern)
 	return ride->accesses != NULL && radix_open(&ride->radix);
 }
 
-static bool tlb_open(struct ride *ride)
+static bool tlb_open(struct ride *ride, struct vm_tlb *tlb, vm_translate *translate, void *context)
 {
 	struct vm_tlb_conf conf = {
 		.geometry = vm_geometry_find("x86-64"),
 		.units = {{"L1", 64, 4, 1, VM_TLB_LRU, 1, 0xF},
 			  {"L2", 1536, 12, 2, VM_TLB_LRU, 1, 0xF}},
 		.unit_count = 2,
-		.translate = radix_translate,
-		.context = &ride->radix,
+		.translate = translate,
+		.context = context,
 	};
 	size_t bytes = vm_tlb_bytes(&conf);
 	ride->memory = malloc(bytes);
 	return ride->memory != NULL &&
-	       vm_tlb_init(&ride->tlb, ride->memory, bytes, &conf, NULL, 0);
+	       vm_tlb_init(tlb, ride->memory, bytes, &conf, NULL, 0);
 }
 
 /* ---- ours ---- */
@@ -127,7 +131,7 @@ static void tlb_bench(struct state *state, void *user)
 {
 	struct ride *ride = user;
 	struct vm_tlb_statistics all;
-	if (!tlb_open(ride)) {
+	if (!tlb_open(ride, &ride->tlb, radix_translate, &ride->radix)) {
 		state_skip(state, "no memory");
 		return;
 	}
@@ -142,6 +146,59 @@ static void tlb_bench(struct state *state, void *user)
 			  STATE_COUNTER_SUM);
 	state_set_counter(state, "walk%", 100 * (double)all.walks / total, STATE_COUNTER_SUM);
 	free(ride->memory);
+}
+
+/* ---- a machine ---- */
+
+/* A space with memory wherever a pattern goes. */
+static struct vm_space *space_open(struct vm_machine *machine)
+{
+	struct vm_space *space = machine != NULL ? vm_space_create(machine) : NULL;
+	const struct vm_map_request request = {
+		.address = SPACE_START,
+		.bytes = ((uint64_t)0x110000 << PAGE_SHIFT) - SPACE_START,
+		.protection = VM_PROT_READ | VM_PROT_WRITE,
+		.flags = VM_MAP_FIXED | VM_MAP_NORESERVE,
+	};
+	return space != NULL && vm_map(space, &request).error == 0 ? space : NULL;
+}
+
+static void machine_bench(struct state *state, struct ride *ride, bool has_tlb)
+{
+	struct vm_machine *machine = vm_machine_create(NULL);
+	struct vm_space *space = space_open(machine);
+	struct vm_processor processor = {.space = space};
+	const struct vm_access *accesses = ride->accesses;
+	if (space == NULL ||
+	    !tlb_open(ride, &processor.tlb, vm_processor_translate, &processor)) {
+		state_skip(state, "no memory");
+		return;
+	}
+	vm_machine_watch(machine, vm_processor_invalidate, &processor);
+	vm_processor_switch(&processor, space);
+	for (size_t i = 0; i < ACCESSES; i++)
+		vm_touch(space, accesses[i].va, accesses[i].bytes, VM_STORE);
+	while (state_keep_running(state))
+		for (size_t i = 0; i < ACCESSES; i++) {
+			const struct vm_access *at = &accesses[i];
+			if (has_tlb)
+				vm_processor_touch(&processor, at->va, at->bytes, at->kind);
+			else
+				vm_touch(space, at->va, at->bytes, at->kind);
+		}
+	state_set_items(state, state_iterations(state) * ACCESSES);
+	vm_machine_destroy(machine);
+	free(ride->memory);
+}
+
+static void processor_bench(struct state *state, void *user)
+{
+	machine_bench(state, user, true);
+}
+
+static void touch_bench(struct state *state, void *user)
+{
+	machine_bench(state, user, false);
 }
 
 /* ---- the plain one ---- */
@@ -341,6 +398,10 @@ int main(int argc, char **argv)
 			return 1;
 		snprintf(name, sizeof(name), "tlb/%s", pattern_names[i]);
 		bench_register(name, tlb_bench, &rides[i]);
+		snprintf(name, sizeof(name), "processor/%s", pattern_names[i]);
+		bench_register(name, processor_bench, &rides[i]);
+		snprintf(name, sizeof(name), "touch/%s", pattern_names[i]);
+		bench_register(name, touch_bench, &rides[i]);
 		snprintf(name, sizeof(name), "plain/%s", pattern_names[i]);
 		bench_register(name, plain_bench, &rides[i]);
 		snprintf(name, sizeof(name), "cachegrind/%s", pattern_names[i]);
