@@ -86,6 +86,19 @@ uint64_t *table_entry(struct vm_space *space, uint64_t address, unsigned level, 
 	}
 }
 
+uint64_t *table_walk(const struct vm_space *space, uint64_t address, unsigned *out_level)
+{
+	*out_level = top_level(space);
+	if (address >= space->machine->geometry->user_end)
+		return NULL;
+	uint64_t *entry = &table_of(space, space->root)[index_of(space, address, *out_level)];
+	while (*out_level > 0 && *entry != 0 && !(*entry & ENTRY_HUGE)) {
+		--*out_level;
+		entry = &table_of(space, entry_frame(*entry))[index_of(space, address, *out_level)];
+	}
+	return entry;
+}
+
 /* ---- slots ---- */
 
 /* Go down for `address`; true when a last-level table or a huge leaf was met, else *out_level is

@@ -54,6 +54,12 @@ bool table_root_make(struct vm_space *space);
  */
 uint64_t *table_entry(struct vm_space *space, uint64_t address, unsigned level, bool makes);
 
+/*
+ * The entry where the processor's walk for an address ends, empty or a leaf, and its level. NULL
+ * above the program's addresses, where the top table has nothing.
+ */
+uint64_t *table_walk(const struct vm_space *space, uint64_t address, unsigned *out_level);
+
 /* What one last-level table maps, or one huge leaf, as far as it lies in the range asked for. */
 struct slot {
 	uint64_t start, end;   /* cut to the range */

@@ -23,30 +23,6 @@ void vm_machine_watch(struct vm_machine *machine, vm_invalidate *invalidate, voi
 
 /* ---- walking ---- */
 
-static uint64_t *leaf_find(const struct vm_space *space, uint64_t va, uint8_t *out_size)
-{
-	struct slot slot;
-	if (!slot_next((struct vm_space *)space, va, va + 1, &slot))
-		return NULL;
-	*out_size = slot.entries == NULL;
-	return slot.entries != NULL ? slot.entries : slot.upper;
-}
-
-/* Entries read until one is empty, or a leaf. */
-static uint8_t reads_of(const struct vm_space *space, uint64_t va)
-{
-	unsigned level = space->machine->geometry->level_count - 1;
-	uint8_t reads = 1;
-	while (level > 0) {
-		const uint64_t *entry = table_entry((struct vm_space *)space, va, level, false);
-		if (entry == NULL || *entry == 0 || *entry & ENTRY_HUGE)
-			break;
-		level--;
-		reads++;
-	}
-	return reads;
-}
-
 static uint8_t rights_of(uint64_t entry)
 {
 	return (uint8_t)(VM_RIGHT_READ | (entry & ENTRY_USER ? VM_RIGHT_USER : 0) |
@@ -59,11 +35,10 @@ bool vm_processor_translate(void *context, uint64_t va, enum vm_kind kind, bool 
 {
 	const struct vm_processor *processor = context;
 	const struct vm_space *space = processor->space;
-	uint8_t size = 0;
 	bool is_store = kind == VM_STORE || kind == VM_MODIFY;
-	uint64_t *leaf = leaf_find(space, va, &size);
-	out->reads = reads_of(space, va);
-	unsigned needed = vm_rights_needed(kind, is_user);
+	unsigned level, needed = vm_rights_needed(kind, is_user);
+	uint64_t *leaf = table_walk(space, va, &level);
+	out->reads = (uint8_t)(space->machine->geometry->level_count - level);
 	bool is_present = leaf != NULL && *leaf & ENTRY_PRESENT;
 	if (!is_present || (rights_of(*leaf) & needed) != needed) {
 		out->error = (uint16_t)((is_present ? VM_ERROR_PRESENT : 0) |
@@ -74,7 +49,7 @@ bool vm_processor_translate(void *context, uint64_t va, enum vm_kind kind, bool 
 	}
 	*leaf |= ENTRY_ACCESSED | (is_store ? ENTRY_DIRTY : 0);
 	out->ppn = entry_frame(*leaf);
-	out->size = size;
+	out->size = (uint8_t)level;
 	out->rights = rights_of(*leaf);
 	out->is_global = false;
 	out->is_dirty = *leaf & ENTRY_DIRTY;
@@ -119,11 +94,12 @@ struct vm_touched vm_processor_touch(struct vm_processor *processor, uint64_t ad
 /* What is wrong with an entry of the current space, or NULL. */
 static const char *entry_wrong(const struct vm_space *space, const struct vm_tlb_entry *entry)
 {
-	uint8_t size;
-	const uint64_t *leaf = leaf_find(space, entry->vpn * table_span(space, entry->size), &size);
+	unsigned level;
+	const uint64_t *leaf =
+		table_walk(space, entry->vpn * table_span(space, entry->size), &level);
 	if (leaf == NULL || !(*leaf & ENTRY_PRESENT))
 		return "a TLB entry for a page that is not there";
-	if (size != entry->size)
+	if (level != entry->size)
 		return "a TLB entry of another page size";
 	if (entry_frame(*leaf) != entry->ppn)
 		return "a TLB entry with another frame";

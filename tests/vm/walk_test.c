@@ -258,3 +258,27 @@ Test(walk, steps_are_those_of_the_address)
 	cr_expect_eq(walk.signal, VM_SIGSEGV_MAPERR);
 	vm_machine_destroy(machine);
 }
+
+/* A miss reads as many entries as vm_walk() shows, found or not. */
+Test(walk, a_miss_reads_an_entry_a_level)
+{
+	struct vm_machine *machine = vm_machine_create(NULL);
+	struct vm_processor processor = { .space = vm_space_create(machine) };
+	struct vm_map_request request = { .address = base, .bytes = 4 * PAGE, .protection = 3,
+					  .flags = VM_MAP_FIXED };
+	static const uint64_t addresses[] = { 0, UINT64_C(0x7fff00000000), UINT64_C(0x7fff00001000),
+					      UINT64_C(0x7fff40000000) };
+	struct vm_translation found;
+	struct vm_walk walk;
+	cr_assert_eq(vm_map(processor.space, &request).error, 0);
+	vm_touch(processor.space, base, 1, VM_STORE);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		bool is_there = vm_processor_translate(&processor, addresses[i], VM_LOAD, true,
+						       &found);
+		vm_walk(processor.space, addresses[i], VM_LOAD, &walk);
+		cr_expect_eq(found.reads, walk.level_count, "%zu", i);
+		cr_expect_eq(is_there, walk.is_granted, "%zu", i);
+	}
+	cr_expect_not(vm_processor_translate(&processor, UINT64_MAX, VM_LOAD, true, &found));
+	vm_machine_destroy(machine);
+}
