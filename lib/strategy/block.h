@@ -68,6 +68,10 @@ struct block {
 	struct block *previous;
 };
 
+/* Called for a free block of `bytes`, by its tag, which nobody has verified. */
+typedef void free_block_visit(struct strategy_core *core, struct block *block, size_t bytes,
+			      size_t *released);
+
 ALLOT_INLINE size_t tag_size(uint64_t tag)
 {
 	return tag & TAG_SIZE_MASK;

@@ -31,11 +31,9 @@ struct tagged_index {
 	/* `gone` is no block's start any more: it lies in `into`; `after` starts behind that. */
 	void (*absorbed)(struct strategy_core *core, struct block *gone, struct block *into,
 			 struct block *after);
-	/* Call `visit` for every free block of at least `bytes_min`. */
+	/* Call `visit` for the free blocks whose tags say at least `bytes_min`. */
 	void (*visit_free)(struct strategy_core *core, size_t bytes_min,
-			   void (*visit)(struct strategy_core *core, struct block *block,
-					 size_t bytes, size_t *released),
-			   size_t *released);
+			   free_block_visit *visit, size_t *released);
 };
 
 /* ---- free blocks and their dirty bytes ---- */
@@ -363,6 +361,11 @@ static inline enum resize_result tagged_resize(struct strategy_core *core,
 static inline void tagged_release_pages(struct strategy_core *core, struct block *block,
 					size_t bytes, size_t *still)
 {
+	uint64_t tag = block_tag(block);
+	if (unlikely((tag & TAG_IS_USED) || !tag_is_sound(core, block, tag))) {
+		block_broken(core, block);
+		return;
+	}
 	uint64_t *dirty = block_dirty_bytes(block, bytes);
 	size_t dirty_bytes = word_load(dirty);
 	if (dirty_bytes == 0 || *still == 0)

@@ -342,6 +342,37 @@ static void note_fault(const struct allot_fault *fault, void *context)
 	faults->count++;
 }
 
+/* Trim after a write beyond a block, or into one that was freed, flipped bits of the word there. */
+static void trim_damaged(const char *strategy, ptrdiff_t word, uint64_t bits, size_t fault_count)
+{
+	struct faults faults = {.count = 0};
+	char conf[128];
+	snprintf(conf, sizeof(conf), "strategy:%s,trim_threshold:1g,mmap_threshold:1g", strategy);
+	heap = heap_of(conf);
+	allot_heap_on_fault(heap, note_fault, &faults);
+	uint64_t *freed = take(heap, LARGE_BYTES);
+	unsigned char *wall = take(heap, LARGE_BYTES);
+	allot_heap_free(heap, freed);
+	freed[word] ^= bits;
+	allot_heap_trim(heap, 0);
+	for (size_t i = 0; i < LARGE_BYTES; i++)
+		cr_assert_eq(wall[i], 0x5A, "%s: byte %zu", strategy, i);
+	cr_expect_eq(faults.count, fault_count, "%s: %zu faults", strategy, faults.count);
+	allot_heap_destroy(heap);
+}
+
+Test(misuse, trim_of_a_damaged_heap_touches_no_other_block)
+{
+	static const char *const tagged[] = {"implicit", "explicit", "segregated"};
+	for (size_t i = 0; i < sizeof(tagged) / sizeof(*tagged); i++) {
+		trim_damaged(tagged[i], -1, (uint64_t)1 << 30, 1); /* the size, in the tag */
+		trim_damaged(tagged[i], -1, (uint64_t)1 << 18, 1);
+		/* The link to the next free block, which implicit has not. */
+		trim_damaged(tagged[i], 0, (uint64_t)1 << 46, i == 0 ? 0 : 1);
+		trim_damaged(tagged[i], 0, 64, i == 0 ? 0 : 1);
+	}
+}
+
 static void expect_fault(struct faults *faults, enum allot_fault_kind kind, const char *call,
 			 const void *address)
 {
