@@ -12,6 +12,7 @@
 enum {
 	MMAP_THRESHOLD_BYTES = 128 << 10,
 	MMAP_THRESHOLD_BYTES_MAX = 32 << 20, /* how far the dynamic threshold rises */
+	MAPPINGS_HABIT = 16,                 /* after so many freed it rises at once */
 	TRIM_THRESHOLD_BYTES = 256 << 10,
 	KEEP_BYTES = 64 << 10,               /* left at the end of an arena by a purge */
 };
@@ -523,13 +524,20 @@ ALLOT_COLD void heap_purge_arena(struct heap *heap, struct arena *arena)
 	arena_purge(arena, trim_bytes, size_min(KEEP_BYTES, trim_bytes));
 }
 
-/* A mapping of this size came and went: serve the next one of that size from the heap. */
+/*
+ * A mapping of this size came and went: serve the next one of that size from the heap; all that may
+ * be, when it was one of many.
+ */
 static void threshold_raise(struct heap *heap, size_t mapped_bytes)
 {
 	size_t bytes = mapped_bytes + 1;
 	if (atomic_load_explicit(&heap->is_threshold_fixed, memory_order_relaxed) ||
-	    bytes > MMAP_THRESHOLD_BYTES_MAX ||
-	    bytes <= atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed))
+	    bytes > MMAP_THRESHOLD_BYTES_MAX)
+		return;
+	if (atomic_fetch_add_explicit(&heap->mappings_freed, 1, memory_order_relaxed) >=
+	    MAPPINGS_HABIT)
+		bytes = MMAP_THRESHOLD_BYTES_MAX;
+	if (bytes <= atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed))
 		return;
 	atomic_store(&heap->mmap_threshold_bytes, bytes);
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next))

@@ -87,6 +87,7 @@ struct heap {
 	_Atomic size_t mmap_threshold_bytes;
 	_Atomic size_t trim_threshold_bytes;
 	_Atomic bool is_threshold_fixed;
+	_Atomic unsigned mappings_freed; /* while the threshold could rise */
 	_Atomic unsigned freeze_count;   /* forks under way */
 	struct lock break_lock;
 	struct front front;

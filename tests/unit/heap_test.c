@@ -70,6 +70,20 @@ EVERY_STRATEGY(heap, threshold_rises_when_a_mapping_is_freed)
 	heap_end(heap);
 }
 
+Test(heap, threshold_rises_at_once_when_mappings_are_a_habit)
+{
+	enum { LARGEST_BYTES = 30 << 20, HABIT = 17 };
+	heap = heap_of(NULL);
+	for (size_t i = 0; i < HABIT; i++) {
+		void *p = take(heap, (i + 1) * LARGE_BYTES);
+		cr_assert(is_mapping(p), "%zu", i);
+		cr_assert(is_mapping(take(heap, LARGEST_BYTES)));
+		allot_heap_free(heap, p);
+	}
+	cr_assert_not(is_mapping(take(heap, LARGEST_BYTES)));
+	heap_end(heap);
+}
+
 Test(heap, threshold_does_not_rise_without_end)
 {
 	heap = heap_of(NULL);
