@@ -32,6 +32,7 @@ void arena_init(struct arena *arena, struct heap *heap, const struct arena_confi
 				   config->buffer_bytes);
 		break;
 	}
+	source->has_others = &heap->has_other_arenas;
 	strategy->init(arena->state);
 }
 
@@ -44,6 +45,18 @@ void arena_finish(struct arena *arena)
 		bag = next;
 	}
 	source_finish(&arena->source);
+}
+
+bool arena_enter_soon(struct arena *arena, uintptr_t self, bool is_alone)
+{
+	if (arena_try_enter(arena, self, is_alone))
+		return true;
+	if (lock_is_mine(&arena->lock, self) || atomic_load(&arena->is_abandoned) ||
+	    !lock_spin(&arena->lock, self))
+		return false;
+	if (unlikely(atomic_load_explicit(&arena->pending_count, memory_order_relaxed) != 0))
+		arena_drain(arena);
+	return true;
 }
 
 bool arena_enter(struct arena *arena, uintptr_t self, bool is_alone)

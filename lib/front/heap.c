@@ -106,6 +106,7 @@ static struct arena *arena_create(struct heap *heap)
 	}
 	arena_init(arena, heap, &heap->config.arena);
 	arena_set_limit(heap, arena);
+	atomic_store_explicit(&heap->has_other_arenas, true, memory_order_relaxed);
 	/* Its maker is its first user: it is published locked. */
 	lock_try(&arena->lock, thread_self(), false);
 	struct arena *second = atomic_load(&heap->first->next);
@@ -365,10 +366,13 @@ static void watch_gone(struct heap *heap, void *p)
 /* ---- allocating ---- */
 
 /* One try in an arena that is entered. */
-static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes, size_t align)
+static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes, size_t align,
+			    bool may_grow)
 {
 	size_t mapped_before = arena->source.mapped_bytes;
+	arena->source.is_let = may_grow;
 	void *p = arena->strategy->allocate(arena->state, bytes, align);
+	arena->source.is_let = false;
 	if (unlikely(p == NULL))
 		heap_report(heap, arena, "malloc");
 	if (arena_is_dirty(arena))
@@ -383,6 +387,12 @@ static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes
 	return p;
 }
 
+static struct arena *arena_after(const struct heap *heap, const struct arena *arena)
+{
+	struct arena *next = atomic_load(&arena->next);
+	return next != NULL ? next : heap->first;
+}
+
 /* An arena nobody is in, entered; a new one if all are busy and there may be more. NULL: none. */
 static struct arena *arena_find(struct heap *heap, struct arena *from, uintptr_t self,
 				bool is_alone)
@@ -391,34 +401,48 @@ static struct arena *arena_find(struct heap *heap, struct arena *from, uintptr_t
 	do {
 		if (arena_try_enter(arena, self, is_alone))
 			return arena;
-		arena = atomic_load(&arena->next);
-		if (arena == NULL)
-			arena = heap->first;
+		arena = arena_after(heap, arena);
 	} while (arena != from);
 	if (lock_is_mine(&from->lock, self) || heap_is_frozen(heap))
 		return NULL;
+	if (arena_enter_soon(from, self, is_alone))
+		return from;
 	arena = arena_create(heap);
 	if (arena != NULL)
 		return arena;
 	return arena_enter(from, self, is_alone) ? from : NULL;
 }
 
-/* The system gave no more pages to the preferred arena: what has any of them left? */
-static void *allocate_leftover(struct heap *heap, size_t bytes, size_t align)
+/*
+ * From the first arena that can, beginning with *current, which is then that one. If they may not
+ * grow, none is waited for that is busy for long.
+ */
+static void *allocate_around(struct heap *heap, struct arena **current, size_t bytes, size_t align,
+			     bool may_grow)
 {
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
-	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
-		if (!arena_try_enter(arena, self, is_alone))
-			continue;
-		void *p = arena_allocate(heap, arena, bytes, align);
-		arena_leave(arena, is_alone);
-		if (p != NULL)
-			return p;
-	}
+	struct arena *arena = *current;
+	do {
+		if (may_grow ? arena_enter(arena, self, is_alone) :
+			       arena_enter_soon(arena, self, is_alone)) {
+			void *p = arena_allocate(heap, arena, bytes, align, may_grow);
+			arena_leave(arena, is_alone);
+			if (p != NULL) {
+				*current = arena;
+				return p;
+			}
+		}
+		arena = arena_after(heap, arena);
+	} while (arena != *current);
 	return NULL;
 }
 
+/*
+ * What one arena has free the others do not know of; where there are several, one grows only when
+ * none of the others had room. Else a thread whose arena is full of what others left would grow
+ * beside arenas that are empty.
+ */
 static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t bytes,
 			       size_t align)
 {
@@ -428,12 +452,15 @@ static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t
 	struct arena *arena = arena_find(heap, from, self, is_alone);
 	if (arena == NULL)
 		return NULL;
-	void *p = arena_allocate(heap, arena, bytes, align);
+	bool has_others = atomic_load_explicit(&heap->has_other_arenas, memory_order_relaxed);
+	void *p = arena_allocate(heap, arena, bytes, align, !has_others);
 	/* lock_give() must know what lock_try() knew: a fresh arena is locked the shared way. */
 	arena_leave(arena, is_alone);
+	if (p == NULL && has_others)
+		p = allocate_around(heap, &arena, bytes, align, false);
 	if (p == NULL)
-		return allocate_leftover(heap, bytes, align);
-	if (heap->config.watch == 0)
+		p = allocate_around(heap, &arena, bytes, align, true);
+	if (heap->config.watch == 0 && p != NULL)
 		*current = arena;
 	return p;
 }
@@ -647,10 +674,12 @@ static enum resize_result resize_entered(struct heap *heap, struct arena *arena,
 		return RESIZE_MUST_MOVE;
 	size_t room_bytes = resize_room(heap, out_old->usable_bytes, bytes);
 	enum resize_result result = RESIZE_MUST_MOVE;
+	arena->source.is_let = true;
 	if (is_live && room_bytes > bytes && room_bytes < limit)
 		result = arena->strategy->resize(arena->state, region, p, room_bytes);
 	if (result == RESIZE_MUST_MOVE)
 		result = arena->strategy->resize(arena->state, region, p, bytes);
+	arena->source.is_let = false;
 	if (result == RESIZE_FAULT)
 		heap_report(heap, arena, "realloc");
 	if (result == RESIZE_DONE && arena_is_dirty(arena))
