@@ -673,12 +673,11 @@ static enum resize_result resize_entered(struct heap *heap, struct arena *arena,
 	if (is_live && bytes >= limit && bytes > out_old->usable_bytes)
 		return RESIZE_MUST_MOVE;
 	size_t room_bytes = resize_room(heap, out_old->usable_bytes, bytes);
-	enum resize_result result = RESIZE_MUST_MOVE;
+	if (room_bytes >= limit)
+		room_bytes = bytes;
 	arena->source.is_let = true;
-	if (is_live && room_bytes > bytes && room_bytes < limit)
-		result = arena->strategy->resize(arena->state, region, p, room_bytes);
-	if (result == RESIZE_MUST_MOVE)
-		result = arena->strategy->resize(arena->state, region, p, bytes);
+	enum resize_result result =
+		arena->strategy->resize(arena->state, region, p, bytes, room_bytes);
 	arena->source.is_let = false;
 	if (result == RESIZE_FAULT)
 		heap_report(heap, arena, "realloc");

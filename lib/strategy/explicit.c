@@ -184,9 +184,9 @@ static bool explicit_free(void *state, struct region *region, void *p)
 }
 
 static enum resize_result explicit_resize(void *state, struct region *region, void *p,
-					  size_t bytes)
+					  size_t bytes, size_t room_bytes)
 {
-	return tagged_resize(state, &index, region, p, bytes);
+	return tagged_resize(state, &index, region, p, bytes, room_bytes);
 }
 
 static bool explicit_describe(void *state, struct region *region, void *p, struct block_info *out)

@@ -470,9 +470,9 @@ static bool implicit_free(void *state, struct region *region, void *p)
 }
 
 static enum resize_result implicit_resize(void *state, struct region *region, void *p,
-					  size_t bytes)
+					  size_t bytes, size_t room_bytes)
 {
-	return tagged_resize(state, &index, region, p, bytes);
+	return tagged_resize(state, &index, region, p, bytes, room_bytes);
 }
 
 static bool implicit_describe(void *state, struct region *region, void *p, struct block_info *out)

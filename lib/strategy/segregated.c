@@ -344,9 +344,9 @@ static bool segregated_free(void *state, struct region *region, void *p)
 }
 
 static enum resize_result segregated_resize(void *state, struct region *region, void *p,
-					    size_t bytes)
+					    size_t bytes, size_t room_bytes)
 {
-	return tagged_resize(state, &index, region, p, bytes);
+	return tagged_resize(state, &index, region, p, bytes, room_bytes);
 }
 
 static bool segregated_describe(void *state, struct region *region, void *p,

@@ -125,8 +125,12 @@ struct strategy {
 	/* Free the block at `p`; `region` is the one whose granules include it. False: a fault. */
 	bool (*free)(void *state, struct region *region, void *p);
 
-	/* Change the size of the live block at `p` without moving it. */
-	enum resize_result (*resize)(void *state, struct region *region, void *p, size_t bytes);
+	/*
+	 * Change the size of the live block at `p` without moving it. If it becomes larger for
+	 * that, it may have up to `room_bytes`, at least `bytes`, as if those were asked for.
+	 */
+	enum resize_result (*resize)(void *state, struct region *region, void *p, size_t bytes,
+				     size_t room_bytes);
 
 	/*
 	 * Describe the live block at `p`. False: there is none; no fault is recorded. Writes

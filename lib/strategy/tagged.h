@@ -319,7 +319,8 @@ static inline void tagged_absorb(struct strategy_core *core, const struct tagged
 
 static inline enum resize_result tagged_resize(struct strategy_core *core,
 					       const struct tagged_index *index,
-					       struct region *region, void *p, size_t requested)
+					       struct region *region, void *p, size_t requested,
+					       size_t room_bytes)
 {
 	uint64_t tag;
 	struct block *block = block_verify_live(core, region, p, &tag);
@@ -343,15 +344,18 @@ static inline enum resize_result tagged_resize(struct strategy_core *core,
 		/* The last block of the heap grows with the heap. */
 		bool is_last = block_after(block, room) == end && region == core->source->last;
 		uintptr_t region_end = region->base + region->bytes;
-		if (!is_last || tagged_grow(core, index, need - bytes) == NULL)
+		size_t ask = block_bytes_for(room_bytes) - bytes;
+		if (!is_last || tagged_grow(core, index, ask) == NULL)
 			return RESIZE_MUST_MOVE;
 		if (region->base + region->bytes == region_end)
 			return RESIZE_MUST_MOVE; /* it grew elsewhere */
 		next_tag = block_tag(next);
-		if ((next_tag & TAG_IS_USED) || bytes + tag_size(next_tag) < need)
+		room = bytes + tag_size(next_tag);
+		if ((next_tag & TAG_IS_USED) || room < need)
 			return RESIZE_MUST_MOVE;
 	}
-	tagged_absorb(core, index, block, tag, next_tag, need, requested);
+	requested = size_min(size_max(requested, room_bytes), room - TAG_BYTES);
+	tagged_absorb(core, index, block, tag, next_tag, block_bytes_for(requested), requested);
 	return RESIZE_DONE;
 }
 
