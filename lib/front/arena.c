@@ -19,6 +19,7 @@ void arena_init(struct arena *arena, struct heap *heap, const struct arena_confi
 	arena->core->source = source;
 	arena->core->policy = config->policy;
 	arena->core->key = config->key | 1;
+	arena->core->zero_from = UINTPTR_MAX;
 	switch (config->source) {
 	case ARENA_MMAP:
 		source_mmap_init(source, config->owners, arena, unit_bytes);

@@ -365,14 +365,43 @@ static void watch_gone(struct heap *heap, void *p)
 
 /* ---- allocating ---- */
 
+/* What is known to be zero in a block: the rest of what was asked for must be cleared. */
+struct zeros {
+	uintptr_t begin;
+	uintptr_t end;
+};
+
+/* Of the block at `p`, that was placed just now. */
+static struct zeros zeros_placed(const struct strategy_core *core, const void *p)
+{
+	const struct region *last = core->source->last;
+	uintptr_t address = (uintptr_t)p;
+	if (core->placed_zero_from == UINTPTR_MAX || address - last->base >= last->bytes)
+		return (struct zeros){address, address};
+	return (struct zeros){size_max(address, core->placed_zero_from),
+			      last->base + last->bytes - SEAM_BYTES};
+}
+
+static void block_clear(void *p, size_t bytes, const struct zeros *zeros)
+{
+	uintptr_t address = (uintptr_t)p;
+	size_t before = size_min(bytes, zeros->begin - address);
+	size_t until = size_max(before, size_min(bytes, zeros->end - address));
+	memset(p, 0, before);
+	memset((char *)p + until, 0, bytes - until);
+}
+
 /* One try in an arena that is entered. */
 static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes, size_t align,
-			    bool may_grow)
+			    bool may_grow, struct zeros *out_zeros)
 {
 	size_t mapped_before = arena->source.mapped_bytes;
 	arena->source.is_let = may_grow;
+	arena->core->placed_zero_from = UINTPTR_MAX;
 	void *p = arena->strategy->allocate(arena->state, bytes, align);
 	arena->source.is_let = false;
+	if (p != NULL)
+		*out_zeros = zeros_placed(arena->core, p);
 	if (unlikely(p == NULL))
 		heap_report(heap, arena, "malloc");
 	if (arena_is_dirty(arena))
@@ -418,7 +447,7 @@ static struct arena *arena_find(struct heap *heap, struct arena *from, uintptr_t
  * grow, none is waited for that is busy for long.
  */
 static void *allocate_around(struct heap *heap, struct arena **current, size_t bytes, size_t align,
-			     bool may_grow)
+			     bool may_grow, struct zeros *out_zeros)
 {
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
@@ -426,7 +455,8 @@ static void *allocate_around(struct heap *heap, struct arena **current, size_t b
 	do {
 		if (may_grow ? arena_enter(arena, self, is_alone) :
 			       arena_enter_soon(arena, self, is_alone)) {
-			void *p = arena_allocate(heap, arena, bytes, align, may_grow);
+			void *p = arena_allocate(heap, arena, bytes, align, may_grow,
+						 out_zeros);
 			arena_leave(arena, is_alone);
 			if (p != NULL) {
 				*current = arena;
@@ -444,7 +474,7 @@ static void *allocate_around(struct heap *heap, struct arena **current, size_t b
  * beside arenas that are empty.
  */
 static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t bytes,
-			       size_t align)
+			       size_t align, struct zeros *out_zeros)
 {
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
@@ -453,13 +483,13 @@ static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t
 	if (arena == NULL)
 		return NULL;
 	bool has_others = atomic_load_explicit(&heap->has_other_arenas, memory_order_relaxed);
-	void *p = arena_allocate(heap, arena, bytes, align, !has_others);
+	void *p = arena_allocate(heap, arena, bytes, align, !has_others, out_zeros);
 	/* lock_give() must know what lock_try() knew: a fresh arena is locked the shared way. */
 	arena_leave(arena, is_alone);
 	if (p == NULL && has_others)
-		p = allocate_around(heap, &arena, bytes, align, false);
+		p = allocate_around(heap, &arena, bytes, align, false, out_zeros);
 	if (p == NULL)
-		p = allocate_around(heap, &arena, bytes, align, true);
+		p = allocate_around(heap, &arena, bytes, align, true, out_zeros);
 	if (heap->config.watch == 0 && p != NULL)
 		*current = arena;
 	return p;
@@ -467,7 +497,8 @@ static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t
 
 void *heap_block_create(struct heap *heap, struct arena **arena, size_t bytes, size_t align)
 {
-	return allocate_in_arena(heap, arena, bytes, align);
+	struct zeros zeros;
+	return allocate_in_arena(heap, arena, bytes, align, &zeros);
 }
 
 /* An object of a slab. */
@@ -499,6 +530,7 @@ static void *allocate_kind(struct heap *heap, struct heap_caller *caller, size_t
 			   size_t align, bool must_be_zero, bool is_mapping)
 {
 	struct arena *first = heap->first;
+	struct zeros zeros = {0};
 	bool is_zero = false;
 	look_begin(heap);
 	void *p = is_mapping ? NULL : allocate_small(heap, caller, bytes, align);
@@ -507,7 +539,7 @@ static void *allocate_kind(struct heap *heap, struct heap_caller *caller, size_t
 	bool is_small = !is_mapping && bytes < limit &&
 			(align <= ALIGN_BYTES || align < limit - bytes);
 	if (p == NULL && is_small && align <= first->strategy->align_bytes_max)
-		p = allocate_in_arena(heap, &caller->arena, bytes, align);
+		p = allocate_in_arena(heap, &caller->arena, bytes, align, &zeros);
 	if (p == NULL && heap->config.arena.source != ARENA_BUFFER) {
 		p = allocate_mapping(heap, bytes, align);
 		is_zero = true;
@@ -515,7 +547,7 @@ static void *allocate_kind(struct heap *heap, struct heap_caller *caller, size_t
 	/* Too large to be a habit, but the address space is short: does the strategy have it? */
 	if (p == NULL && !is_small && bytes <= first->strategy->request_bytes_max &&
 	    align <= first->strategy->align_bytes_max) {
-		p = allocate_in_arena(heap, &caller->arena, bytes, align);
+		p = allocate_in_arena(heap, &caller->arena, bytes, align, &zeros);
 		is_zero = false;
 	}
 	/* Small ones as well, which may grow in place. */
@@ -527,7 +559,7 @@ static void *allocate_kind(struct heap *heap, struct heap_caller *caller, size_t
 	if (p == NULL)
 		books_count(&heap->books.failures);
 	else if (must_be_zero && !is_zero)
-		memset(p, 0, bytes);
+		block_clear(p, bytes, &zeros);
 	if (heap->config.watch & WATCH_BOOKS)
 		books_count(&heap->books.allocations);
 	if (p != NULL)

@@ -8,6 +8,7 @@
  *   - a free block is in the index exactly when its tag says free, but inside these functions;
  *   - insert and remove cannot fail; is_intact is asked first, before anything is changed, so
  *     that a call that meets damage leaves the heap as it was;
+ *   - what is placed, and the tag and links behind it, is below core->zero_from;
  *   - a free block of PAGES_BLOCK_BYTES_MIN at least carries about how many of its bytes are
  *     resident, and core->dirty_bytes is the sum: what a trim would give back.
  */
@@ -152,6 +153,7 @@ ALLOT_INLINE void *tagged_place(struct strategy_core *core, const struct tagged_
 				uint64_t prev_flag, size_t dirty_bytes)
 {
 	size_t rest = bytes - need;
+	core->placed_zero_from = core->zero_from;
 	if (rest >= BLOCK_BYTES_MIN) {
 		struct block *remainder = block_after(block, need);
 		core->splits++;
@@ -160,9 +162,11 @@ ALLOT_INLINE void *tagged_place(struct strategy_core *core, const struct tagged_
 		block_set_free(core, remainder, rest, TAG_PREV_IS_USED);
 		tagged_insert(core, index, remainder, rest,
 			      size_min(rest, size_minus(dirty_bytes, need)));
+		core_note_written(core, remainder + 1);
 	} else {
 		block_set_used(core, block, bytes, prev_flag, requested);
 		block_set_prev_used(block_after(block, bytes), true);
+		core_note_written(core, block_after(block, bytes) + 1);
 	}
 	return block_payload(block);
 }
@@ -243,7 +247,8 @@ static inline struct block *tagged_add_span(struct strategy_core *core,
 		struct block *previous = block_previous_free(core, block, &previous_bytes);
 		if (previous != NULL && index->is_intact(core, previous)) {
 			dirty_bytes = tagged_remove(core, index, previous, previous_bytes);
-			word_store(&block->tag, 0);
+			for (uint64_t *word = &block->tag; word > &block->tag - SEAM_WORDS; word--)
+				word_store(word, 0);
 			tagged_absorbed(core, index, block, previous, block_after(block, bytes));
 			bytes += previous_bytes;
 			block = previous;
@@ -378,6 +383,8 @@ static inline void tagged_release_pages(struct strategy_core *core, struct block
 	uintptr_t end = (uintptr_t)dirty;
 	if (source_release(core->source, begin, end) == 0)
 		return;
+	if (block_after(block, bytes) == region_end_block(core->source->last))
+		core_note_dropped(core, begin, end);
 	*still = size_minus(*still, dirty_bytes);
 	word_store(dirty, 0);
 	core->dirty_bytes = size_minus(core->dirty_bytes, dirty_bytes);
@@ -404,6 +411,9 @@ static inline size_t tagged_trim_tail(struct strategy_core *core,
 	block_set_free(core, block, bytes, prev_flag);
 	struct block *end = region_end_block(last);
 	word_store(&end->tag, TAG_IS_USED | tag_seal(core, end, TAG_IS_USED));
+	/* Where the heap grows again it is zero, behind this block's links. */
+	uintptr_t seam = (uintptr_t)end + TAG_BYTES - SEAM_BYTES;
+	core->zero_from = size_min(core->zero_from, size_max(seam, (uintptr_t)(block + 1)));
 	tagged_insert(core, index, block, bytes, size_min(dirty_bytes, bytes));
 	return given;
 }
