@@ -61,9 +61,10 @@ static ALLOT_OUTLINE void *allocate_direct(size_t bytes)
 	return likely(p != NULL) ? p : process_allocate(bytes, ALIGN_BYTES, false);
 }
 
+/* What is large is likely to be zero already, which the long way knows. */
 static ALLOT_OUTLINE void *allocate_direct_zeroed(size_t bytes)
 {
-	void *p = try_direct(bytes);
+	void *p = bytes < CACHE_BYTES_END ? try_direct(bytes) : NULL;
 	return likely(p != NULL) ? memset(p, 0, bytes) :
 				   process_allocate(bytes, ALIGN_BYTES, true);
 }

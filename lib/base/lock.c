@@ -29,7 +29,7 @@ static uint32_t *lock_futex(struct lock *lock)
 	return (uint32_t *)(void *)&lock->word;
 }
 
-static bool lock_spin(struct lock *lock, uintptr_t self)
+bool lock_spin(struct lock *lock, uintptr_t self)
 {
 	for (int i = 0; i < LOCK_SPINS; i++) {
 		if (atomic_load_explicit(&lock->word, memory_order_relaxed) == 0 &&

@@ -43,6 +43,8 @@ static inline uintptr_t thread_self(void)
  * Whoever sets it must take the lock itself afterwards and call lock_wake_all().
  */
 bool lock_wait(struct lock *lock, uintptr_t self, const _Atomic unsigned *stop);
+/* Take the lock if it is given within about as long as a heap holds one. Never sleeps. */
+bool lock_spin(struct lock *lock, uintptr_t self);
 /* Take the lock as its heir; one thread at a time may. */
 void lock_inherit(struct lock *lock, uintptr_t self);
 /* Give a lock that somebody waits for. */

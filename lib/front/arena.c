@@ -19,6 +19,7 @@ void arena_init(struct arena *arena, struct heap *heap, const struct arena_confi
 	arena->core->source = source;
 	arena->core->policy = config->policy;
 	arena->core->key = config->key | 1;
+	arena->core->zero_from = UINTPTR_MAX;
 	switch (config->source) {
 	case ARENA_MMAP:
 		source_mmap_init(source, config->owners, arena, unit_bytes);
@@ -32,6 +33,7 @@ void arena_init(struct arena *arena, struct heap *heap, const struct arena_confi
 				   config->buffer_bytes);
 		break;
 	}
+	source->has_others = &heap->has_other_arenas;
 	strategy->init(arena->state);
 }
 
@@ -44,6 +46,18 @@ void arena_finish(struct arena *arena)
 		bag = next;
 	}
 	source_finish(&arena->source);
+}
+
+bool arena_enter_soon(struct arena *arena, uintptr_t self, bool is_alone)
+{
+	if (arena_try_enter(arena, self, is_alone))
+		return true;
+	if (lock_is_mine(&arena->lock, self) || atomic_load(&arena->is_abandoned) ||
+	    !lock_spin(&arena->lock, self))
+		return false;
+	if (unlikely(atomic_load_explicit(&arena->pending_count, memory_order_relaxed) != 0))
+		arena_drain(arena);
+	return true;
 }
 
 bool arena_enter(struct arena *arena, uintptr_t self, bool is_alone)

@@ -100,6 +100,9 @@ ALLOT_INLINE bool arena_try_enter(struct arena *arena, uintptr_t self, bool is_a
 	return true;
 }
 
+/* Enter if whoever is inside leaves soon. Never sleeps. */
+bool arena_enter_soon(struct arena *arena, uintptr_t self, bool is_alone);
+
 /* Enter, waiting if need be. False when waiting would be for ever or is forbidden just now. */
 bool arena_enter(struct arena *arena, uintptr_t self, bool is_alone);
 

@@ -12,6 +12,7 @@
 enum {
 	MMAP_THRESHOLD_BYTES = 128 << 10,
 	MMAP_THRESHOLD_BYTES_MAX = 32 << 20, /* how far the dynamic threshold rises */
+	MAPPINGS_HABIT = 16,                 /* after so many freed it rises at once */
 	TRIM_THRESHOLD_BYTES = 256 << 10,
 	KEEP_BYTES = 64 << 10,               /* left at the end of an arena by a purge */
 };
@@ -105,6 +106,7 @@ static struct arena *arena_create(struct heap *heap)
 	}
 	arena_init(arena, heap, &heap->config.arena);
 	arena_set_limit(heap, arena);
+	atomic_store_explicit(&heap->has_other_arenas, true, memory_order_relaxed);
 	/* Its maker is its first user: it is published locked. */
 	lock_try(&arena->lock, thread_self(), false);
 	struct arena *second = atomic_load(&heap->first->next);
@@ -363,11 +365,43 @@ static void watch_gone(struct heap *heap, void *p)
 
 /* ---- allocating ---- */
 
+/* What is known to be zero in a block: the rest of what was asked for must be cleared. */
+struct zeros {
+	uintptr_t begin;
+	uintptr_t end;
+};
+
+/* Of the block at `p`, that was placed just now. */
+static struct zeros zeros_placed(const struct strategy_core *core, const void *p)
+{
+	const struct region *last = core->source->last;
+	uintptr_t address = (uintptr_t)p;
+	if (core->placed_zero_from == UINTPTR_MAX || address - last->base >= last->bytes)
+		return (struct zeros){address, address};
+	return (struct zeros){size_max(address, core->placed_zero_from),
+			      last->base + last->bytes - SEAM_BYTES};
+}
+
+static void block_clear(void *p, size_t bytes, const struct zeros *zeros)
+{
+	uintptr_t address = (uintptr_t)p;
+	size_t before = size_min(bytes, zeros->begin - address);
+	size_t until = size_max(before, size_min(bytes, zeros->end - address));
+	memset(p, 0, before);
+	memset((char *)p + until, 0, bytes - until);
+}
+
 /* One try in an arena that is entered. */
-static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes, size_t align)
+static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes, size_t align,
+			    bool may_grow, struct zeros *out_zeros)
 {
 	size_t mapped_before = arena->source.mapped_bytes;
+	arena->source.is_let = may_grow;
+	arena->core->placed_zero_from = UINTPTR_MAX;
 	void *p = arena->strategy->allocate(arena->state, bytes, align);
+	arena->source.is_let = false;
+	if (p != NULL)
+		*out_zeros = zeros_placed(arena->core, p);
 	if (unlikely(p == NULL))
 		heap_report(heap, arena, "malloc");
 	if (arena_is_dirty(arena))
@@ -382,6 +416,12 @@ static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes
 	return p;
 }
 
+static struct arena *arena_after(const struct heap *heap, const struct arena *arena)
+{
+	struct arena *next = atomic_load(&arena->next);
+	return next != NULL ? next : heap->first;
+}
+
 /* An arena nobody is in, entered; a new one if all are busy and there may be more. NULL: none. */
 static struct arena *arena_find(struct heap *heap, struct arena *from, uintptr_t self,
 				bool is_alone)
@@ -390,36 +430,51 @@ static struct arena *arena_find(struct heap *heap, struct arena *from, uintptr_t
 	do {
 		if (arena_try_enter(arena, self, is_alone))
 			return arena;
-		arena = atomic_load(&arena->next);
-		if (arena == NULL)
-			arena = heap->first;
+		arena = arena_after(heap, arena);
 	} while (arena != from);
 	if (lock_is_mine(&from->lock, self) || heap_is_frozen(heap))
 		return NULL;
+	if (arena_enter_soon(from, self, is_alone))
+		return from;
 	arena = arena_create(heap);
 	if (arena != NULL)
 		return arena;
 	return arena_enter(from, self, is_alone) ? from : NULL;
 }
 
-/* The system gave no more pages to the preferred arena: what has any of them left? */
-static void *allocate_leftover(struct heap *heap, size_t bytes, size_t align)
+/*
+ * From the first arena that can, beginning with *current, which is then that one. If they may not
+ * grow, none is waited for that is busy for long.
+ */
+static void *allocate_around(struct heap *heap, struct arena **current, size_t bytes, size_t align,
+			     bool may_grow, struct zeros *out_zeros)
 {
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
-	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
-		if (!arena_try_enter(arena, self, is_alone))
-			continue;
-		void *p = arena_allocate(heap, arena, bytes, align);
-		arena_leave(arena, is_alone);
-		if (p != NULL)
-			return p;
-	}
+	struct arena *arena = *current;
+	do {
+		if (may_grow ? arena_enter(arena, self, is_alone) :
+			       arena_enter_soon(arena, self, is_alone)) {
+			void *p = arena_allocate(heap, arena, bytes, align, may_grow,
+						 out_zeros);
+			arena_leave(arena, is_alone);
+			if (p != NULL) {
+				*current = arena;
+				return p;
+			}
+		}
+		arena = arena_after(heap, arena);
+	} while (arena != *current);
 	return NULL;
 }
 
+/*
+ * What one arena has free the others do not know of; where there are several, one grows only when
+ * none of the others had room. Else a thread whose arena is full of what others left would grow
+ * beside arenas that are empty.
+ */
 static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t bytes,
-			       size_t align)
+			       size_t align, struct zeros *out_zeros)
 {
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
@@ -427,19 +482,23 @@ static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t
 	struct arena *arena = arena_find(heap, from, self, is_alone);
 	if (arena == NULL)
 		return NULL;
-	void *p = arena_allocate(heap, arena, bytes, align);
+	bool has_others = atomic_load_explicit(&heap->has_other_arenas, memory_order_relaxed);
+	void *p = arena_allocate(heap, arena, bytes, align, !has_others, out_zeros);
 	/* lock_give() must know what lock_try() knew: a fresh arena is locked the shared way. */
 	arena_leave(arena, is_alone);
+	if (p == NULL && has_others)
+		p = allocate_around(heap, &arena, bytes, align, false, out_zeros);
 	if (p == NULL)
-		return allocate_leftover(heap, bytes, align);
-	if (heap->config.watch == 0)
+		p = allocate_around(heap, &arena, bytes, align, true, out_zeros);
+	if (heap->config.watch == 0 && p != NULL)
 		*current = arena;
 	return p;
 }
 
 void *heap_block_create(struct heap *heap, struct arena **arena, size_t bytes, size_t align)
 {
-	return allocate_in_arena(heap, arena, bytes, align);
+	struct zeros zeros;
+	return allocate_in_arena(heap, arena, bytes, align, &zeros);
 }
 
 /* An object of a slab. */
@@ -471,6 +530,7 @@ static void *allocate_kind(struct heap *heap, struct heap_caller *caller, size_t
 			   size_t align, bool must_be_zero, bool is_mapping)
 {
 	struct arena *first = heap->first;
+	struct zeros zeros = {0};
 	bool is_zero = false;
 	look_begin(heap);
 	void *p = is_mapping ? NULL : allocate_small(heap, caller, bytes, align);
@@ -479,7 +539,7 @@ static void *allocate_kind(struct heap *heap, struct heap_caller *caller, size_t
 	bool is_small = !is_mapping && bytes < limit &&
 			(align <= ALIGN_BYTES || align < limit - bytes);
 	if (p == NULL && is_small && align <= first->strategy->align_bytes_max)
-		p = allocate_in_arena(heap, &caller->arena, bytes, align);
+		p = allocate_in_arena(heap, &caller->arena, bytes, align, &zeros);
 	if (p == NULL && heap->config.arena.source != ARENA_BUFFER) {
 		p = allocate_mapping(heap, bytes, align);
 		is_zero = true;
@@ -487,7 +547,7 @@ static void *allocate_kind(struct heap *heap, struct heap_caller *caller, size_t
 	/* Too large to be a habit, but the address space is short: does the strategy have it? */
 	if (p == NULL && !is_small && bytes <= first->strategy->request_bytes_max &&
 	    align <= first->strategy->align_bytes_max) {
-		p = allocate_in_arena(heap, &caller->arena, bytes, align);
+		p = allocate_in_arena(heap, &caller->arena, bytes, align, &zeros);
 		is_zero = false;
 	}
 	/* Small ones as well, which may grow in place. */
@@ -499,7 +559,7 @@ static void *allocate_kind(struct heap *heap, struct heap_caller *caller, size_t
 	if (p == NULL)
 		books_count(&heap->books.failures);
 	else if (must_be_zero && !is_zero)
-		memset(p, 0, bytes);
+		block_clear(p, bytes, &zeros);
 	if (heap->config.watch & WATCH_BOOKS)
 		books_count(&heap->books.allocations);
 	if (p != NULL)
@@ -523,13 +583,20 @@ ALLOT_COLD void heap_purge_arena(struct heap *heap, struct arena *arena)
 	arena_purge(arena, trim_bytes, size_min(KEEP_BYTES, trim_bytes));
 }
 
-/* A mapping of this size came and went: serve the next one of that size from the heap. */
+/*
+ * A mapping of this size came and went: serve the next one of that size from the heap; all that may
+ * be, when it was one of many.
+ */
 static void threshold_raise(struct heap *heap, size_t mapped_bytes)
 {
 	size_t bytes = mapped_bytes + 1;
 	if (atomic_load_explicit(&heap->is_threshold_fixed, memory_order_relaxed) ||
-	    bytes > MMAP_THRESHOLD_BYTES_MAX ||
-	    bytes <= atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed))
+	    bytes > MMAP_THRESHOLD_BYTES_MAX)
+		return;
+	if (atomic_fetch_add_explicit(&heap->mappings_freed, 1, memory_order_relaxed) >=
+	    MAPPINGS_HABIT)
+		bytes = MMAP_THRESHOLD_BYTES_MAX;
+	if (bytes <= atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed))
 		return;
 	atomic_store(&heap->mmap_threshold_bytes, bytes);
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next))
@@ -638,11 +705,12 @@ static enum resize_result resize_entered(struct heap *heap, struct arena *arena,
 	if (is_live && bytes >= limit && bytes > out_old->usable_bytes)
 		return RESIZE_MUST_MOVE;
 	size_t room_bytes = resize_room(heap, out_old->usable_bytes, bytes);
-	enum resize_result result = RESIZE_MUST_MOVE;
-	if (is_live && room_bytes > bytes && room_bytes < limit)
-		result = arena->strategy->resize(arena->state, region, p, room_bytes);
-	if (result == RESIZE_MUST_MOVE)
-		result = arena->strategy->resize(arena->state, region, p, bytes);
+	if (room_bytes >= limit)
+		room_bytes = bytes;
+	arena->source.is_let = true;
+	enum resize_result result =
+		arena->strategy->resize(arena->state, region, p, bytes, room_bytes);
+	arena->source.is_let = false;
 	if (result == RESIZE_FAULT)
 		heap_report(heap, arena, "realloc");
 	if (result == RESIZE_DONE && arena_is_dirty(arena))

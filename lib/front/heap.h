@@ -84,8 +84,10 @@ struct heap {
 	struct heap_config config;
 	struct arena *first;             /* always there; the others behind it */
 	_Atomic size_t arena_count;
+	_Atomic bool has_other_arenas; /* more than one: each asks the others before it grows */
 	_Atomic size_t mmap_threshold_bytes;
 	_Atomic size_t trim_threshold_bytes;
+	_Atomic unsigned mappings_freed; /* while the threshold could rise */
 	_Atomic bool is_threshold_fixed;
 	_Atomic unsigned freeze_count;   /* forks under way */
 	struct lock break_lock;

@@ -303,8 +303,8 @@ static void outboxes_flush(struct thread_heap *own)
 }
 
 /*
- * Hand over what is in one of the boxes: each has its turn, so that nothing stays for ever, and
- * meanwhile chains grow longer.
+ * Hand over what is in one of the boxes: each has its turn, so that nothing stays for ever in a
+ * thread that goes on allocating, and meanwhile chains grow longer.
  */
 static void outbox_flush_next(struct thread_heap *own)
 {

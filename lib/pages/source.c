@@ -48,6 +48,9 @@ bool source_grow(struct page_source *source, size_t bytes, struct span *out_span
 {
 	if (bytes > PTRDIFF_MAX - source->unit_bytes)
 		return false;
+	if (!source->is_let && source->has_others != NULL &&
+	    atomic_load_explicit(source->has_others, memory_order_relaxed))
+		return false;
 	bytes = align_up(bytes, source->unit_bytes);
 	if (!source->type->grow(source, bytes, out_span))
 		return false;

@@ -62,6 +62,12 @@ struct page_source {
 	 * may compare an address with before it asks `owners`. An empty region until then.
 	 */
 	struct region *_Atomic home;
+	/*
+	 * Set by the heap when there are other sources that may have room: from then on this one
+	 * grows only while it is let. NULL: it is always let.
+	 */
+	const _Atomic bool *has_others;
+	bool is_let;
 	size_t mapped_bytes;     /* over all regions */
 	size_t mapped_bytes_peak;
 	uint64_t calls;          /* to the system */

@@ -95,6 +95,17 @@ static void end_tag_set(struct strategy_core *core, struct block *end, uint64_t 
 	word_store(&end->tag, tag | prev_flag | tag_seal(core, end, tag));
 }
 
+void core_note_dropped(struct strategy_core *core, uintptr_t begin, uintptr_t end)
+{
+	uintptr_t page_bytes = core->source->page_bytes;
+	uintptr_t last_page = align_down(end, page_bytes);
+	/* The page of the seam stays, and is resident whatever is written there. */
+	if (core->zero_from > last_page)
+		for (uintptr_t word = last_page; word < end; word += sizeof(uint64_t))
+			word_store((uint64_t *)word, 0);
+	core->zero_from = size_min(core->zero_from, align_up(begin, page_bytes));
+}
+
 struct block *region_add_span(struct strategy_core *core, const struct span *span,
 			      size_t *out_bytes)
 {
@@ -103,6 +114,8 @@ struct block *region_add_span(struct strategy_core *core, const struct span *spa
 	struct block *block = is_new ? region_first_block(region) :
 				       (struct block *)(span->base - TAG_BYTES);
 	size_t bytes = span->bytes - (is_new ? (size_t)REGION_OVERHEAD_BYTES : 0);
+	if (is_new)
+		core->zero_from = (uintptr_t)block + sizeof(*block);
 	/* Where the region ended before, its end tag knows whether the block before is used. */
 	uint64_t prev_flag = is_new ? TAG_PREV_IS_USED : block_tag(block) & TAG_PREV_IS_USED;
 	block_set_free(core, block, bytes, prev_flag);

@@ -54,6 +54,8 @@ enum {
 	BLOCK_BYTES_MIN = 32,                         /* a tag, two links, a footer */
 	DEFERRED_BLOCK_BYTES_MAX = 1024,              /* no larger block is ever deferred */
 	PAGES_BLOCK_BYTES_MIN = 64 << 10, /* free blocks from here on count their dirty bytes */
+	SEAM_WORDS = 3, /* at the end of a region: dirty bytes and footer of a block, the end tag */
+	SEAM_BYTES = SEAM_WORDS * TAG_BYTES,
 };
 
 #define TAG_SIZE_MASK ((uint64_t)0xFFFFFFFF0)
@@ -67,6 +69,10 @@ struct block {
 	struct block *next;
 	struct block *previous;
 };
+
+/* Called for a free block of `bytes`, by its tag, which nobody has verified. */
+typedef void free_block_visit(struct strategy_core *core, struct block *block, size_t bytes,
+			      size_t *released);
 
 ALLOT_INLINE size_t tag_size(uint64_t tag)
 {
@@ -141,6 +147,16 @@ static inline struct block *region_end_block(const struct region *region)
 {
 	return (struct block *)(region->base + region->bytes - TAG_BYTES);
 }
+
+/* Memory up to `end` was written, or handed out. */
+ALLOT_INLINE void core_note_written(struct strategy_core *core, const void *end)
+{
+	if ((uintptr_t)end > core->zero_from)
+		core->zero_from = (uintptr_t)end;
+}
+
+/* The whole pages of [begin, end), up to the seam of the last region, were dropped. */
+void core_note_dropped(struct strategy_core *core, uintptr_t begin, uintptr_t end);
 
 /* Does `address` lie where a block of this heap could start? */
 ALLOT_INLINE bool region_has_block_at(const struct region *region, uintptr_t address)

@@ -37,7 +37,7 @@ ALLOT_INLINE void index_insert(struct strategy_core *core, struct block *block, 
 {
 	struct explicit *e = of_core(core);
 	if (core->policy.order == ORDER_ADDRESS)
-		free_list_insert_sorted(&e->head, block);
+		free_list_insert_sorted(core, &e->head, block);
 	else
 		free_list_push(&e->head, block);
 	e->largest_bytes = size_max(e->largest_bytes, bytes);
@@ -50,16 +50,9 @@ ALLOT_INLINE void index_remove(struct strategy_core *core, struct block *block, 
 }
 
 static void index_visit_free(struct strategy_core *core, size_t bytes_min,
-			     void (*visit)(struct strategy_core *core, struct block *block,
-					   size_t bytes, size_t *released),
-			     size_t *released)
+			     free_block_visit *visit, size_t *released)
 {
-	for (struct block *block = of_core(core)->head; block != NULL;
-	     block = block_next_free(block)) {
-		size_t bytes = tag_size(block_tag(block));
-		if (bytes >= bytes_min)
-			visit(core, block, bytes, released);
-	}
+	free_list_visit(core, of_core(core)->head, bytes_min, visit, released);
 }
 
 static const struct tagged_index index = {
@@ -191,9 +184,9 @@ static bool explicit_free(void *state, struct region *region, void *p)
 }
 
 static enum resize_result explicit_resize(void *state, struct region *region, void *p,
-					  size_t bytes)
+					  size_t bytes, size_t room_bytes)
 {
-	return tagged_resize(state, &index, region, p, bytes);
+	return tagged_resize(state, &index, region, p, bytes, room_bytes);
 }
 
 static bool explicit_describe(void *state, struct region *region, void *p, struct block_info *out)

@@ -27,15 +27,18 @@ ALLOT_INLINE void free_list_push(struct block **head, struct block *block)
 	*head = block;
 }
 
-/* Enter `block` so that the list stays in address order: O(length). */
-static inline void free_list_insert_sorted(struct block **head, struct block *block)
+/* Enter `block` so that the list stays in address order: O(length). It ends at a broken link. */
+static inline void free_list_insert_sorted(const struct strategy_core *core, struct block **head,
+					   struct block *block)
 {
 	struct block *before = NULL;
 	struct block *after = *head;
-	while (after != NULL && after < block) {
+	while (after != NULL && core_has_block_at(core, (uintptr_t)after) && after < block) {
 		before = after;
 		after = block_next_free(after);
 	}
+	if (after != NULL && unlikely(!core_has_block_at(core, (uintptr_t)after)))
+		after = NULL;
 	link_store((void **)&block->next, after);
 	link_store((void **)&block->previous, before);
 	if (after != NULL)
@@ -67,6 +70,24 @@ ALLOT_INLINE bool free_list_is_intact(const struct strategy_core *core, const st
 		return false;
 	return previous == NULL || (core_has_block_at(core, (uintptr_t)previous) &&
 				    link_load((void *const *)&previous->next) == block);
+}
+
+/*
+ * Call `visit` for the blocks of a list that have `bytes_min`, up to the first whose links are
+ * broken.
+ */
+static inline void free_list_visit(struct strategy_core *core, struct block *head,
+				   size_t bytes_min, free_block_visit *visit, size_t *released)
+{
+	for (struct block *block = head; block != NULL; block = block_next_free(block)) {
+		if (unlikely(!free_list_is_intact(core, block))) {
+			block_broken(core, block);
+			return;
+		}
+		size_t bytes = tag_size(block_tag(block));
+		if (bytes >= bytes_min)
+			visit(core, block, bytes, released);
+	}
 }
 
 /* Check a whole list; adds its length to *count. False with a line at the first broken link. */

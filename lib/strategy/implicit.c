@@ -223,8 +223,7 @@ static void index_absorbed(struct strategy_core *core, struct block *gone, struc
 struct visit_free {
 	struct strategy_core *core;
 	size_t bytes_min;
-	void (*visit)(struct strategy_core *core, struct block *block, size_t bytes,
-		      size_t *released);
+	free_block_visit *visit;
 	size_t *released;
 };
 
@@ -238,9 +237,7 @@ static bool visit_if_free(const struct block_info *info, void *context)
 }
 
 static void index_visit_free(struct strategy_core *core, size_t bytes_min,
-			     void (*visit)(struct strategy_core *core, struct block *block,
-					   size_t bytes, size_t *released),
-			     size_t *released)
+			     free_block_visit *visit, size_t *released)
 {
 	struct visit_free v = {core, bytes_min, visit, released};
 	blocks_walk(core, visit_if_free, &v);
@@ -473,9 +470,9 @@ static bool implicit_free(void *state, struct region *region, void *p)
 }
 
 static enum resize_result implicit_resize(void *state, struct region *region, void *p,
-					  size_t bytes)
+					  size_t bytes, size_t room_bytes)
 {
-	return tagged_resize(state, &index, region, p, bytes);
+	return tagged_resize(state, &index, region, p, bytes, room_bytes);
 }
 
 static bool implicit_describe(void *state, struct region *region, void *p, struct block_info *out)

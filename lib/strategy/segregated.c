@@ -86,7 +86,7 @@ ALLOT_INLINE void list_insert(struct segregated *s, struct block *block, size_t 
 	unsigned list = list_of(bytes);
 	uint64_t *word = &s->bitmap[list / 64];
 	if (unlikely(s->core.policy.order == ORDER_ADDRESS))
-		free_list_insert_sorted(&s->lists[list], block);
+		free_list_insert_sorted(&s->core, &s->lists[list], block);
 	else
 		free_list_push(&s->lists[list], block);
 	word_store(word, word_load(word) | (uint64_t)1 << list % 64);
@@ -130,19 +130,12 @@ ALLOT_INLINE bool index_is_intact(const struct strategy_core *core, const struct
 }
 
 static void index_visit_free(struct strategy_core *core, size_t bytes_min,
-			     void (*visit)(struct strategy_core *core, struct block *block,
-					   size_t bytes, size_t *released),
-			     size_t *released)
+			     free_block_visit *visit, size_t *released)
 {
 	struct segregated *s = of_core(core);
 	for (unsigned list = list_find(s, list_of(bytes_min)); list < LISTS;
 	     list = list_find(s, list + 1)) {
-		for (struct block *block = s->lists[list]; block != NULL;
-		     block = block_next_free(block)) {
-			size_t bytes = tag_size(block_tag(block));
-			if (bytes >= bytes_min)
-				visit(core, block, bytes, released);
-		}
+		free_list_visit(core, s->lists[list], bytes_min, visit, released);
 		if (list + 1 == LISTS)
 			break;
 	}
@@ -351,9 +344,9 @@ static bool segregated_free(void *state, struct region *region, void *p)
 }
 
 static enum resize_result segregated_resize(void *state, struct region *region, void *p,
-					    size_t bytes)
+					    size_t bytes, size_t room_bytes)
 {
-	return tagged_resize(state, &index, region, p, bytes);
+	return tagged_resize(state, &index, region, p, bytes, room_bytes);
 }
 
 static bool segregated_describe(void *state, struct region *region, void *p,

@@ -404,8 +404,10 @@ static bool simple_free(void *state, struct region *region, void *p)
 	return true;
 }
 
-static enum resize_result simple_resize(void *state, struct region *region, void *p, size_t bytes)
+static enum resize_result simple_resize(void *state, struct region *region, void *p, size_t bytes,
+					size_t room_bytes)
 {
+	(void)room_bytes; /* nothing grows in place */
 	struct simple *s = state;
 	uint32_t index;
 	struct run *run = simple_verify(s, region, p, &index);

@@ -58,6 +58,12 @@ struct strategy_core {
 	uint64_t key;          /* secret and odd: seals tags */
 	size_t dirty_bytes;    /* pages inside large free blocks that trim could release, about */
 	size_t idle_bytes;     /* large free blocks, dirty or not */
+	/*
+	 * In the last region nothing from here on was ever written but SEAM_BYTES at its end: it
+	 * reads as zero. UINTPTR_MAX: that is not known.
+	 */
+	uintptr_t zero_from;
+	uintptr_t placed_zero_from; /* zero_from, before the last block was placed */
 	uint64_t splits;
 	uint64_t merges;
 	struct fault fault;    /* what the last failed call found; kind FAULT_NONE if no fault */
@@ -125,8 +131,12 @@ struct strategy {
 	/* Free the block at `p`; `region` is the one whose granules include it. False: a fault. */
 	bool (*free)(void *state, struct region *region, void *p);
 
-	/* Change the size of the live block at `p` without moving it. */
-	enum resize_result (*resize)(void *state, struct region *region, void *p, size_t bytes);
+	/*
+	 * Change the size of the live block at `p` without moving it. If it becomes larger for
+	 * that, it may have up to `room_bytes`, at least `bytes`, as if those were asked for.
+	 */
+	enum resize_result (*resize)(void *state, struct region *region, void *p, size_t bytes,
+				     size_t room_bytes);
 
 	/*
 	 * Describe the live block at `p`. False: there is none; no fault is recorded. Writes

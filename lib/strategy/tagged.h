@@ -8,6 +8,7 @@
  *   - a free block is in the index exactly when its tag says free, but inside these functions;
  *   - insert and remove cannot fail; is_intact is asked first, before anything is changed, so
  *     that a call that meets damage leaves the heap as it was;
+ *   - what is placed, and the tag and links behind it, is below core->zero_from;
  *   - a free block of PAGES_BLOCK_BYTES_MIN at least carries about how many of its bytes are
  *     resident, and core->dirty_bytes is the sum: what a trim would give back.
  */
@@ -31,11 +32,9 @@ struct tagged_index {
 	/* `gone` is no block's start any more: it lies in `into`; `after` starts behind that. */
 	void (*absorbed)(struct strategy_core *core, struct block *gone, struct block *into,
 			 struct block *after);
-	/* Call `visit` for every free block of at least `bytes_min`. */
+	/* Call `visit` for the free blocks whose tags say at least `bytes_min`. */
 	void (*visit_free)(struct strategy_core *core, size_t bytes_min,
-			   void (*visit)(struct strategy_core *core, struct block *block,
-					 size_t bytes, size_t *released),
-			   size_t *released);
+			   free_block_visit *visit, size_t *released);
 };
 
 /* ---- free blocks and their dirty bytes ---- */
@@ -154,6 +153,7 @@ ALLOT_INLINE void *tagged_place(struct strategy_core *core, const struct tagged_
 				uint64_t prev_flag, size_t dirty_bytes)
 {
 	size_t rest = bytes - need;
+	core->placed_zero_from = core->zero_from;
 	if (rest >= BLOCK_BYTES_MIN) {
 		struct block *remainder = block_after(block, need);
 		core->splits++;
@@ -162,9 +162,11 @@ ALLOT_INLINE void *tagged_place(struct strategy_core *core, const struct tagged_
 		block_set_free(core, remainder, rest, TAG_PREV_IS_USED);
 		tagged_insert(core, index, remainder, rest,
 			      size_min(rest, size_minus(dirty_bytes, need)));
+		core_note_written(core, remainder + 1);
 	} else {
 		block_set_used(core, block, bytes, prev_flag, requested);
 		block_set_prev_used(block_after(block, bytes), true);
+		core_note_written(core, block_after(block, bytes) + 1);
 	}
 	return block_payload(block);
 }
@@ -245,7 +247,8 @@ static inline struct block *tagged_add_span(struct strategy_core *core,
 		struct block *previous = block_previous_free(core, block, &previous_bytes);
 		if (previous != NULL && index->is_intact(core, previous)) {
 			dirty_bytes = tagged_remove(core, index, previous, previous_bytes);
-			word_store(&block->tag, 0);
+			for (uint64_t *word = &block->tag; word > &block->tag - SEAM_WORDS; word--)
+				word_store(word, 0);
 			tagged_absorbed(core, index, block, previous, block_after(block, bytes));
 			bytes += previous_bytes;
 			block = previous;
@@ -321,7 +324,8 @@ static inline void tagged_absorb(struct strategy_core *core, const struct tagged
 
 static inline enum resize_result tagged_resize(struct strategy_core *core,
 					       const struct tagged_index *index,
-					       struct region *region, void *p, size_t requested)
+					       struct region *region, void *p, size_t requested,
+					       size_t room_bytes)
 {
 	uint64_t tag;
 	struct block *block = block_verify_live(core, region, p, &tag);
@@ -345,15 +349,18 @@ static inline enum resize_result tagged_resize(struct strategy_core *core,
 		/* The last block of the heap grows with the heap. */
 		bool is_last = block_after(block, room) == end && region == core->source->last;
 		uintptr_t region_end = region->base + region->bytes;
-		if (!is_last || tagged_grow(core, index, need - bytes) == NULL)
+		size_t ask = block_bytes_for(room_bytes) - bytes;
+		if (!is_last || tagged_grow(core, index, ask) == NULL)
 			return RESIZE_MUST_MOVE;
 		if (region->base + region->bytes == region_end)
 			return RESIZE_MUST_MOVE; /* it grew elsewhere */
 		next_tag = block_tag(next);
-		if ((next_tag & TAG_IS_USED) || bytes + tag_size(next_tag) < need)
+		room = bytes + tag_size(next_tag);
+		if ((next_tag & TAG_IS_USED) || room < need)
 			return RESIZE_MUST_MOVE;
 	}
-	tagged_absorb(core, index, block, tag, next_tag, need, requested);
+	requested = size_min(size_max(requested, room_bytes), room - TAG_BYTES);
+	tagged_absorb(core, index, block, tag, next_tag, block_bytes_for(requested), requested);
 	return RESIZE_DONE;
 }
 
@@ -363,6 +370,11 @@ static inline enum resize_result tagged_resize(struct strategy_core *core,
 static inline void tagged_release_pages(struct strategy_core *core, struct block *block,
 					size_t bytes, size_t *still)
 {
+	uint64_t tag = block_tag(block);
+	if (unlikely((tag & TAG_IS_USED) || !tag_is_sound(core, block, tag))) {
+		block_broken(core, block);
+		return;
+	}
 	uint64_t *dirty = block_dirty_bytes(block, bytes);
 	size_t dirty_bytes = word_load(dirty);
 	if (dirty_bytes == 0 || *still == 0)
@@ -371,6 +383,8 @@ static inline void tagged_release_pages(struct strategy_core *core, struct block
 	uintptr_t end = (uintptr_t)dirty;
 	if (source_release(core->source, begin, end) == 0)
 		return;
+	if (block_after(block, bytes) == region_end_block(core->source->last))
+		core_note_dropped(core, begin, end);
 	*still = size_minus(*still, dirty_bytes);
 	word_store(dirty, 0);
 	core->dirty_bytes = size_minus(core->dirty_bytes, dirty_bytes);
@@ -397,6 +411,9 @@ static inline size_t tagged_trim_tail(struct strategy_core *core,
 	block_set_free(core, block, bytes, prev_flag);
 	struct block *end = region_end_block(last);
 	word_store(&end->tag, TAG_IS_USED | tag_seal(core, end, TAG_IS_USED));
+	/* Where the heap grows again it is zero, behind this block's links. */
+	uintptr_t seam = (uintptr_t)end + TAG_BYTES - SEAM_BYTES;
+	core->zero_from = size_min(core->zero_from, size_max(seam, (uintptr_t)(block + 1)));
 	tagged_insert(core, index, block, bytes, size_min(dirty_bytes, bytes));
 	return given;
 }

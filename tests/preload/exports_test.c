@@ -88,3 +88,11 @@ Test(exports, the_stack_is_not_executable)
 	cr_expect(!text_matches(outcome.output, "LOAD .* RWE "), "%s", outcome.output);
 	outcome_finish(&outcome);
 }
+
+Test(exports, code_that_is_rarely_called_is_a_mapping_of_its_own)
+{
+	struct outcome outcome = ask((const char *[]){"readelf", "-lW", library_path(), NULL});
+	bool is_alone = text_matches(outcome.output, "^ +[0-9]+ +\\.text\\.rare *$");
+	cr_expect(is_alone, "%s", outcome.output);
+	outcome_finish(&outcome);
+}

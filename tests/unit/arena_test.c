@@ -101,6 +101,38 @@ static bool is_live(void *p)
 	return heap_usable_bytes(&heap, p) > 0;
 }
 
+/* ---- several arenas ---- */
+
+ARENA_TEST(an_arena_grows_only_when_no_other_has_room)
+{
+	enum { BYTES = 60000, ROOM_BLOCKS = 40 };
+	void *blocks[ROOM_BLOCKS];
+	heap_set_thresholds(&heap, SIZE_MAX, SIZE_MAX - 1);
+	for (size_t i = 0; i < ROOM_BLOCKS; i++)
+		blocks[i] = allocate(BYTES);
+	/* Somebody is in the first arena for long: a second one is made, with some room. */
+	lock_take(&first->lock, somebody(), false);
+	struct arena *second = arena_of(allocate(BYTES));
+	atomic_store(&first->lock.word, 0);
+	cr_assert_neq(second, first);
+	for (size_t i = 0; i < ROOM_BLOCKS; i++)
+		release(blocks[i]);
+	size_t second_bytes = second->source.mapped_bytes;
+	size_t from_first = 0;
+	for (size_t i = 0; i < ROOM_BLOCKS; i++) {
+		caller.arena = second;
+		from_first += arena_of(allocate(BYTES)) == first;
+	}
+	cr_expect_eq(second->source.mapped_bytes, second_bytes);
+	cr_expect(from_first > ROOM_BLOCKS / 2, "%zu", from_first);
+	/* Now neither has room. */
+	for (size_t i = 0; i < ROOM_BLOCKS; i++) {
+		caller.arena = second;
+		allocate(BYTES);
+	}
+	cr_expect(second->source.mapped_bytes > second_bytes);
+}
+
 /* ---- a call that interrupted another in the same arena ---- */
 
 ARENA_TEST(a_handler_inside_the_arena_gets_a_mapping)

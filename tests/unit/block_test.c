@@ -278,7 +278,14 @@ Test(block, all_released_is_one_block_again)
 
 static enum resize_result resize(struct block *block, size_t requested)
 {
-	return tagged_resize(&core, &counting, region, block_payload(block), requested);
+	return tagged_resize(&core, &counting, region, block_payload(block), requested, requested);
+}
+
+static enum resize_result resize_with_room(struct block *block, size_t requested,
+					   size_t room_bytes)
+{
+	return tagged_resize(&core, &counting, region, block_payload(block), requested,
+			     room_bytes);
 }
 
 Test(block, shrinking_releases_the_rest)
@@ -309,6 +316,21 @@ Test(block, growing_absorbs_the_free_block_behind)
 	cr_assert(is_whole(), "%s", message_chars);
 	cr_assert_eq(resize(a, 1100), RESIZE_DONE);
 	cr_assert_eq(block_after(a, tag_size(block_tag(a))), c);
+	cr_assert(is_whole(), "%s", message_chars);
+}
+
+Test(block, growing_takes_as_much_room_as_there_is)
+{
+	struct block *a = take(100), *b = take(1000), *c = take(100);
+	cr_assert(release(b));
+	cr_assert_eq(resize_with_room(a, 120, 600), RESIZE_DONE);
+	cr_assert_eq(tag_size(block_tag(a)), block_bytes_for(600));
+	cr_assert(is_whole(), "%s", message_chars);
+	cr_assert_eq(resize_with_room(a, 620, 5000), RESIZE_DONE);
+	cr_assert_eq(block_after(a, tag_size(block_tag(a))), c, "all of what is free there");
+	cr_assert(is_whole(), "%s", message_chars);
+	cr_assert_eq(resize_with_room(a, 500, 600), RESIZE_DONE, "what shrinks needs no room");
+	cr_assert_eq(tag_size(block_tag(a)), block_bytes_for(500));
 	cr_assert(is_whole(), "%s", message_chars);
 }
 

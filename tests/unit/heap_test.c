@@ -6,9 +6,12 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "choice.h"
 #include "heap_fixture.h"
+#include "random.h"
 
 enum { NAMES_MAX = 32, LARGE_BYTES = 200 << 10 };
 
@@ -67,6 +70,130 @@ EVERY_STRATEGY(heap, threshold_rises_when_a_mapping_is_freed)
 	allot_heap_free(heap, p);
 	cr_assert_not(is_mapping(take(heap, LARGE_BYTES)));
 	cr_assert(is_mapping(take(heap, 40 << 20)));
+	heap_end(heap);
+}
+
+/* Is every byte zero? Then none is. */
+static bool was_zero(unsigned char *bytes, size_t count)
+{
+	bool is_zero = true;
+	for (size_t i = 0; i < count; i++)
+		is_zero &= bytes[i] == 0;
+	memset(bytes, 0xA5, count);
+	return is_zero;
+}
+
+static void zeroed_among_others(const char *conf)
+{
+	enum { SLOTS = 24, STEPS = 6000, LOG2_MAX = 20, TRIM_EVERY = 50 };
+	struct random_source random = {.state = 20};
+	unsigned char *blocks[SLOTS] = {NULL};
+	heap = heap_of(conf);
+	for (size_t step = 0; step < STEPS; step++) {
+		size_t slot = random_below(&random, SLOTS);
+		size_t bytes = random_below(&random, (size_t)1 << random_below(&random, LOG2_MAX));
+		if (blocks[slot] != NULL && random_below(&random, 4) == 0) {
+			unsigned char *p = allot_heap_resize(heap, blocks[slot], bytes + 1);
+			cr_assert_not_null(p);
+			memset(p, 0xA5, bytes + 1);
+			blocks[slot] = p;
+			continue;
+		}
+		allot_heap_free(heap, blocks[slot]);
+		blocks[slot] = allot_heap_allocate_zeroed(heap, 1, bytes + 1);
+		cr_assert_not_null(blocks[slot]);
+		cr_assert(was_zero(blocks[slot], bytes + 1), "%s: step %zu", conf, step);
+		if (random_below(&random, TRIM_EVERY) == 0)
+			allot_heap_trim(heap, random_below(&random, 1 << 20));
+	}
+	heap_end(heap);
+}
+
+EVERY_STRATEGY(heap, zeroed_blocks_are_zero_whatever_was_there)
+{
+	static const char *const more[] = {"mmap_threshold:1g", "mmap_threshold:1g,source:sbrk",
+					   "mmap_threshold:1g,trim_threshold:1g"};
+	for (size_t i = 0; i < sizeof(more) / sizeof(*more); i++) {
+		char conf[128];
+		snprintf(conf, sizeof(conf), "%s,%s", name->chars, more[i]);
+		zeroed_among_others(conf);
+	}
+}
+
+/* How many pages of [p, p + bytes) are resident. */
+static size_t resident_pages(const void *p, size_t bytes)
+{
+	enum { PAGES_MAX = 4096 };
+	static unsigned char is_resident[PAGES_MAX];
+	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE), count = 0;
+	uintptr_t begin = (uintptr_t)p / page_bytes * page_bytes;
+	size_t pages = ((uintptr_t)p + bytes - begin + page_bytes - 1) / page_bytes;
+	cr_assert(pages <= PAGES_MAX);
+	cr_assert_eq(mincore((void *)begin, pages * page_bytes, is_resident), 0);
+	for (size_t i = 0; i < pages; i++)
+		count += is_resident[i] & 1;
+	return count;
+}
+
+Test(heap, zeroed_blocks_of_fresh_memory_are_not_touched)
+{
+	static const char *const tagged[] = {"implicit", "explicit", "segregated"};
+	for (size_t i = 0; i < sizeof(tagged) / sizeof(*tagged); i++) {
+		enum { BYTES = 1 << 20, ENDS = 4 };
+		char conf[128];
+		snprintf(conf, sizeof(conf), "strategy:%s,mmap_threshold:1g", tagged[i]);
+		heap = heap_of(conf);
+		take(heap, 1000);
+		void *first = allot_heap_allocate_zeroed(heap, 1, BYTES);
+		void *second = allot_heap_allocate_zeroed(heap, BYTES, 1);
+		/* But at its ends, and where the heap ended before. */
+		cr_expect(resident_pages(first, BYTES) <= ENDS, "%s", tagged[i]);
+		cr_expect(resident_pages(second, BYTES) <= ENDS, "%s", tagged[i]);
+		/* What went back to the system is zero again. */
+		memset(second, 1, BYTES);
+		allot_heap_free(heap, second);
+		allot_heap_trim(heap, SIZE_MAX);
+		second = allot_heap_allocate_zeroed(heap, 1, BYTES);
+		cr_expect(resident_pages(second, BYTES) <= ENDS, "%s: again", tagged[i]);
+		memset(second, 1, BYTES);
+		allot_heap_free(heap, second);
+		allot_heap_trim(heap, 0);
+		second = allot_heap_allocate_zeroed(heap, 1, BYTES);
+		cr_expect(resident_pages(second, BYTES) <= ENDS, "%s: grown", tagged[i]);
+		heap_end(heap);
+	}
+}
+
+Test(heap, zeroed_block_up_to_the_end_of_a_region_is_zero)
+{
+	/* A region is 16 bytes longer than its blocks, and those have a tag of 8. */
+	enum { OVERHEAD_BYTES = 16, TAG = 8, FIRST_BYTES = 1000 };
+	static const char *const tagged[] = {"implicit", "explicit", "segregated"};
+	for (size_t i = 0; i < sizeof(tagged) / sizeof(*tagged); i++) {
+		char conf[128];
+		snprintf(conf, sizeof(conf), "strategy:%s,mmap_threshold:1g", tagged[i]);
+		heap = heap_of(conf);
+		take(heap, FIRST_BYTES);
+		size_t mapped = statistics_of(heap).mapped_bytes;
+		size_t bytes = mapped - OVERHEAD_BYTES - (FIRST_BYTES + TAG) - TAG;
+		unsigned char *p = allot_heap_allocate_zeroed(heap, 1, bytes);
+		cr_assert_eq(statistics_of(heap).mapped_bytes, mapped, "it just fits");
+		cr_expect(was_zero(p, bytes), "%s", tagged[i]);
+		heap_end(heap);
+	}
+}
+
+Test(heap, threshold_rises_at_once_when_mappings_are_a_habit)
+{
+	enum { LARGEST_BYTES = 30 << 20, HABIT = 17 };
+	heap = heap_of(NULL);
+	for (size_t i = 0; i < HABIT; i++) {
+		void *p = take(heap, (i + 1) * LARGE_BYTES);
+		cr_assert(is_mapping(p), "%zu", i);
+		cr_assert(is_mapping(take(heap, LARGEST_BYTES)));
+		allot_heap_free(heap, p);
+	}
+	cr_assert_not(is_mapping(take(heap, LARGEST_BYTES)));
 	heap_end(heap);
 }
 
@@ -340,6 +467,37 @@ static void note_fault(const struct allot_fault *fault, void *context)
 	struct faults *faults = context;
 	faults->last = *fault;
 	faults->count++;
+}
+
+/* Trim after a write beyond a block, or into one that was freed, flipped bits of the word there. */
+static void trim_damaged(const char *strategy, ptrdiff_t word, uint64_t bits, size_t fault_count)
+{
+	struct faults faults = {.count = 0};
+	char conf[128];
+	snprintf(conf, sizeof(conf), "strategy:%s,trim_threshold:1g,mmap_threshold:1g", strategy);
+	heap = heap_of(conf);
+	allot_heap_on_fault(heap, note_fault, &faults);
+	uint64_t *freed = take(heap, LARGE_BYTES);
+	unsigned char *wall = take(heap, LARGE_BYTES);
+	allot_heap_free(heap, freed);
+	freed[word] ^= bits;
+	allot_heap_trim(heap, 0);
+	for (size_t i = 0; i < LARGE_BYTES; i++)
+		cr_assert_eq(wall[i], 0x5A, "%s: byte %zu", strategy, i);
+	cr_expect_eq(faults.count, fault_count, "%s: %zu faults", strategy, faults.count);
+	allot_heap_destroy(heap);
+}
+
+Test(misuse, trim_of_a_damaged_heap_touches_no_other_block)
+{
+	static const char *const tagged[] = {"implicit", "explicit", "segregated"};
+	for (size_t i = 0; i < sizeof(tagged) / sizeof(*tagged); i++) {
+		trim_damaged(tagged[i], -1, (uint64_t)1 << 30, 1); /* the size, in the tag */
+		trim_damaged(tagged[i], -1, (uint64_t)1 << 18, 1);
+		/* The link to the next free block, which implicit has not. */
+		trim_damaged(tagged[i], 0, (uint64_t)1 << 46, i == 0 ? 0 : 1);
+		trim_damaged(tagged[i], 0, 64, i == 0 ? 0 : 1);
+	}
 }
 
 static void expect_fault(struct faults *faults, enum allot_fault_kind kind, const char *call,

@@ -40,6 +40,16 @@ Test(lock, knows_its_owner)
 	cr_assert(lock_is_mine(&lock, self), "the waiters' bit is not part of the name");
 }
 
+Test(lock, who_spins_does_not_sleep)
+{
+	struct lock lock = {0};
+	uintptr_t self = thread_self(), other = self + 64;
+	cr_assert(lock_spin(&lock, other));
+	cr_assert_not(lock_spin(&lock, self), "given up, for it is not given");
+	cr_assert(lock_is_mine(&lock, other), "and no trace is left");
+	cr_assert_eq(lock.word & LOCK_HAS_WAITERS, 0);
+}
+
 /* ---- with threads ---- */
 
 struct shared {

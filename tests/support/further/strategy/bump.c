@@ -124,8 +124,10 @@ static bool bump_free(void *state, struct region *region, void *p)
 	return true;
 }
 
-static enum resize_result bump_resize(void *state, struct region *region, void *p, size_t bytes)
+static enum resize_result bump_resize(void *state, struct region *region, void *p, size_t bytes,
+				      size_t room_bytes)
 {
+	(void)room_bytes;
 	struct bump *b = state;
 	struct header *header = bump_verify(b, region, p);
 	if (header == NULL)
