@@ -11,6 +11,7 @@
 
 #include "help.h"
 #include "notice.h"
+#include "vm_exec.h"
 #include "word.h"
 
 /* ---- options ---- */
@@ -59,7 +60,7 @@ bool vm_script_load(struct script *script, char **out_text, const char *path,
 		*out_status = STATUS_USAGE;
 		return false;
 	}
-	if (script_parse(script, path, *out_text))
+	if (script_parse(script, path, *out_text) && vm_exec_check(script))
 		return true;
 	notice_write(command, "%s", script->message);
 	*out_status = STATUS_DAMAGED;

@@ -9,6 +9,8 @@
  */
 #include "vm_kernel.h"
 
+#include "vm_kernel_exec.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -138,6 +140,14 @@ static void proc_close(struct vm_kernel *kernel, int process)
 	close(p->maps_fd);
 	close(p->pagemap_fd);
 	p->pid = 0;
+}
+
+bool vm_kernel_reopen(struct vm_kernel *kernel, int process)
+{
+	pid_t pid = kernel->processes[process].pid;
+	proc_close(kernel, process);
+	kernel->processes[process].pid = pid;
+	return proc_open(kernel, process);
 }
 
 /* All of a file of /proc from its start; NUL-terminated. */
@@ -288,9 +298,11 @@ static const char *area_read(const char *line, struct vm_area_seen *out)
 	return end != NULL ? end + 1 : line + strlen(line);
 }
 
-static bool is_furniture(const struct vm_kernel *kernel, const struct vm_area_seen *area)
+static bool is_furniture(const struct vm_kernel *kernel, int process,
+			 const struct vm_area_seen *area)
 {
-	for (size_t i = 0; i < kernel->own_count; i++)
+	size_t own_count = kernel->processes[process].is_program ? 0 : kernel->own_count;
+	for (size_t i = 0; i < own_count; i++)
 		if (area->start >= kernel->own[i].start && area->start < kernel->own[i].end)
 			return true;
 	return area->start >= user_end;
@@ -298,7 +310,9 @@ static bool is_furniture(const struct vm_kernel *kernel, const struct vm_area_se
 
 bool vm_kernel_look(struct vm_kernel *kernel, int process, struct vm_seen *seen)
 {
+	static const struct vm_seen nothing;
 	const struct kernel_process *p = &kernel->processes[process];
+	const struct vm_seen *base = p->is_program ? &nothing : &kernel->base;
 	struct vm_area_seen area;
 	char text[FILE_TEXT_BYTES];
 	vm_seen_clear(seen);
@@ -307,14 +321,14 @@ bool vm_kernel_look(struct vm_kernel *kernel, int process, struct vm_seen *seen)
 		return false;
 	seen->minor -= p->minor_own;
 	seen->major -= p->major_own;
-	seen->anon -= kernel->base.anon;
-	seen->file -= kernel->base.file;
-	seen->shared -= kernel->base.shared;
-	seen->tables -= kernel->base.tables;
-	seen->locked -= kernel->base.locked;
-	seen->total -= kernel->base.total;
+	seen->anon -= base->anon;
+	seen->file -= base->file;
+	seen->shared -= base->shared;
+	seen->tables -= base->tables;
+	seen->locked -= base->locked;
+	seen->total -= base->total;
 	for (const char *at = text; (at = area_read(at, &area)) != NULL;) {
-		if (is_furniture(kernel, &area))
+		if (is_furniture(kernel, process, &area))
 			continue;
 		if (!vm_seen_area_add(seen, &area))
 			return fails(kernel, "no memory");
@@ -594,8 +608,11 @@ void vm_kernel_close(struct vm_kernel *kernel)
 	for (int i = SCRIPT_PROCESSES_MAX - 1; i >= 0; i--) {
 		if (kernel->processes[i].pid == 0)
 			continue;
-		kill(kernel->processes[i].pid, SIGKILL);
+		pid_t pid = kernel->processes[i].pid;
+		kill(pid, SIGKILL);
 		proc_close(kernel, i);
+		if (i != 0 && kernel->processes[i].is_program)
+			waitpid(pid, NULL, __WALL);
 	}
 	if (main_pid != 0)
 		waitpid(main_pid, NULL, 0);
@@ -813,17 +830,14 @@ static bool fork_apply(struct vm_kernel *kernel, const struct vm_step *step)
 	return true;
 }
 
-static bool exit_apply(struct vm_kernel *kernel, const struct vm_step *step)
+bool vm_kernel_reap(struct vm_kernel *kernel, int process)
 {
-	struct wire_request request = { .kind = WIRE_EXIT };
-	struct kernel_process *p = &kernel->processes[step->process];
+	struct kernel_process *p = &kernel->processes[process];
 	pid_t pid = p->pid;
 	int64_t result;
-	if (!tell(kernel, step->process, &request))
-		return false;
 	int parent = p->parent;
-	proc_close(kernel, step->process);
-	if (kernel->processes[parent].pid != 0) {
+	proc_close(kernel, process);
+	if (kernel->processes[parent].pid != 0 && !kernel->processes[parent].is_program) {
 		uint64_t arguments[6] = { (uint64_t)pid };
 		return call(kernel, parent, SYS_wait4, arguments, &result);
 	}
@@ -845,6 +859,14 @@ static bool exit_apply(struct vm_kernel *kernel, const struct vm_step *step)
 	return fails(kernel, "a process does not end");
 }
 
+static bool exit_apply(struct vm_kernel *kernel, const struct vm_step *step)
+{
+	struct wire_request request = { .kind = WIRE_EXIT };
+	if (kernel->processes[step->process].is_program)
+		return vm_kernel_program_end(kernel, step->process);
+	return tell(kernel, step->process, &request) && vm_kernel_reap(kernel, step->process);
+}
+
 bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
 		     struct vm_outcome *outcome)
 {
@@ -856,6 +878,8 @@ bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
 		return fork_apply(kernel, step);
 	case VERB_EXIT:
 		return exit_apply(kernel, step);
+	case VERB_EXEC:
+		return vm_kernel_exec(kernel, step, outcome);
 	case VERB_KERNEL_LOAD:
 	case VERB_KERNEL_STORE:
 		return kernel_touch_apply(kernel, step, outcome);

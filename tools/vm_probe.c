@@ -11,6 +11,7 @@
 #include "locate.h"
 #include "notice.h"
 #include "vm_config.h"
+#include "vm_exec.h"
 #include "vm_kernel.h"
 
 static const char name[] = "vm probe";
@@ -160,6 +161,10 @@ bool vm_probe(struct vm_profile *out, const char *helper_path, char *message,
 	trial.helper_path = helper_path;
 	bool is_done = probe_around(&trial, &found) && probe_huge(&trial, &found) &&
 		       probe_areas(&trial, &found);
+	if (is_done && !vm_exec_probe(&found)) {
+		snprintf(message, message_bytes, "/proc/self is not understood");
+		is_done = false;
+	}
 	vm_seen_finish(&trial.seen);
 	if (is_done)
 		*out = found;
@@ -185,6 +190,10 @@ static void profile_write(const struct vm_profile *profile)
 	json_bool(&json, "remaps_many", profile->remaps_many);
 	json_bool(&json, "last_page_needs_table", profile->last_page_needs_table);
 	json_bool(&json, "merges_faulted", profile->merges_faulted);
+	json_number(&json, "aux_count", profile->aux_count);
+	json_number(&json, "vvar_pages", profile->vvar_pages);
+	json_number(&json, "vclock_pages", profile->vclock_pages);
+	json_number(&json, "vdso_pages", profile->vdso_pages);
 	json_number(&json, "stack_gap_pages", profile->stack_gap_pages);
 	json_number(&json, "stack_limit_bytes", (int64_t)profile->stack_limit_bytes);
 	json_number(&json, "lowest_address", (int64_t)profile->lowest_address);

@@ -19,6 +19,7 @@ enum {
 	WORDS_MAX = 24,
 	PAGES_MAX = 1 << 22, /* 16 GiB */
 	FILE_PAGES_MAX = 1 << 14,
+	ARGUMENT_PAGES_MAX = 16,
 };
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -36,6 +37,7 @@ static const struct entry verbs[] = {
 	{ "brk", VERB_BREAK }, { "r", VERB_LOAD }, { "w", VERB_STORE }, { "x", VERB_FETCH },
 	{ "w8", VERB_STORE_BYTES }, { "kernel-w", VERB_KERNEL_STORE },
 	{ "kernel-r", VERB_KERNEL_LOAD }, { "fork", VERB_FORK }, { "exit", VERB_EXIT },
+	{ "exec", VERB_EXEC },
 	{ "expect", VERB_EXPECT }, { NULL, 0 },
 };
 
@@ -72,6 +74,8 @@ static const struct entry map_words[] = {
 static const struct entry errors[] = {
 	{ "none", 0 }, { "ENOMEM", ENOMEM }, { "EINVAL", EINVAL }, { "EEXIST", EEXIST },
 	{ "EFAULT", EFAULT }, { "EACCES", EACCES }, { "EPERM", EPERM }, { "EAGAIN", EAGAIN },
+	{ "ENOENT", ENOENT }, { "ENOEXEC", ENOEXEC }, { "ELIBBAD", ELIBBAD }, { "EIO", EIO },
+	{ "E2BIG", E2BIG },
 	{ NULL, 0 },
 };
 
@@ -440,6 +444,22 @@ static bool fork_read(struct line *line)
 	return true;
 }
 
+static bool exec_read(struct line *line)
+{
+	struct script_op *op = line->op;
+	const char *word = word_peek(line);
+	if (word == NULL)
+		return word_refuse(line, "the file of a program", NULL);
+	snprintf(op->path, sizeof(op->path), "%s", word);
+	line->next++;
+	if (word_peek(line) != NULL &&
+	    !pages_take(line, "the size of an argument in pages, as 3p", 0, ARGUMENT_PAGES_MAX,
+			&op->pages))
+		return false;
+	line->script->is_program[op->process] = true;
+	return true;
+}
+
 static bool expect_value_read(struct line *line, struct script_expect *expect, const char *value)
 {
 	const char *at = value;
@@ -462,6 +482,14 @@ static bool expect_value_read(struct line *line, struct script_expect *expect, c
 	return true;
 }
 
+/* An error is expected of the last operation: if that is an exec, the process goes on. */
+static void exec_unmark(struct script *script)
+{
+	const struct script_op *last = script->ops + script->op_count;
+	if (script->op_count > 0 && (--last)->verb == VERB_EXEC)
+		script->is_program[last->process] = false;
+}
+
 static bool expect_read(struct line *line)
 {
 	struct script_op *op = line->op;
@@ -477,6 +505,8 @@ static bool expect_read(struct line *line)
 		if (!word_lookup(line, "what to expect", expects, &key))
 			return false;
 		op->expects[op->expect_count].key = (enum expect_key)key;
+		if (key == EXPECT_ERROR)
+			exec_unmark(line->script);
 		if (!expect_value_read(line, &op->expects[op->expect_count], sign + 1))
 			return false;
 		op->expect_count++;
@@ -537,6 +567,8 @@ static bool operands_read(struct line *line)
 		return fork_read(line);
 	case VERB_EXIT:
 		return true;
+	case VERB_EXEC:
+		return exec_read(line);
 	case VERB_EXPECT:
 		return expect_read(line);
 	default:
@@ -556,6 +588,13 @@ static bool process_take(struct line *line)
 		return refuse(line, "expected a process that `fork` has made, not '%s'", word);
 	line->next++;
 	return true;
+}
+
+/* Is it possible in a process that has executed a program, which does not listen to us? */
+static bool program_can(enum script_verb verb)
+{
+	return verb == VERB_EXIT || verb == VERB_EXPECT || verb == VERB_FILE ||
+	       verb == VERB_MEMORY;
 }
 
 /* Read one line into line->op; *out_is_empty when there is nothing on it. */
@@ -586,6 +625,8 @@ static bool line_read(struct line *line, const char *text, size_t length, bool *
 	if (!process_take(line) || !word_lookup(line, "an operation", verbs, &verb))
 		return false;
 	op->verb = (enum script_verb)verb;
+	if (line->script->is_program[op->process] && !program_can(op->verb))
+		return refuse(line, "after `exec` a process can only `exit`");
 	if (!operands_read(line))
 		return false;
 	if (line->next < line->count)
