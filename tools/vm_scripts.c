@@ -10,15 +10,16 @@ static const struct command_note vm_statuses[] = {
 	{ "0", "done" },
 	{ "1", "failed: an expectation of a script, or the kernel and the model differ" },
 	{ "2", "wrong usage" },
-	{ "4", "a script, or a program it executes, is wrong: the place and what was expected "
-	       "there are named" },
+	{ "4", "a script, a program it executes or a profile is wrong: the place and what was "
+	       "expected there are named" },
 	{ NULL, NULL },
 };
 
 static const struct command_option run_options[] = {
 	{ .name = "explain", .help = "also say why each fault was taken" },
 	{ .name = "profile", .value = "NAME",
-	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" },
+	  .help = "the kernel whose rules hold: linux-6.18 (default), linux-5.10, or a file "
+		  "that allot vm probe has written, as ./kernel.json" },
 	{ .name = "off", .value = "RULE",
 	  .help = "switch a rule of the model off; may be repeated" },
 	{ .name = "rules", .help = "list the rules" },
@@ -66,7 +67,8 @@ static const struct command_option diff_options[] = {
 	{ .name = "random", .value = "SEED,N", .help = "play N random scripts, the first by SEED" },
 	{ .name = "operations", .value = "N", .help = "operations of a random script: 200" },
 	{ .name = "profile", .value = "NAME",
-	  .help = "the model's kernel; measured on the running one without this" },
+	  .help = "the model's kernel, or a file as ./kernel.json; measured on the running one "
+		  "without this" },
 	{ .name = "off", .value = "RULE",
 	  .help = "switch a rule of the model off; may be repeated" },
 	{ .name = "json", .help = "write JSON; its \"schema\" member names and numbers the form" },
@@ -116,6 +118,8 @@ static const struct command_option probe_options[] = {
 
 static const struct command_note probe_examples[] = {
 	{ "allot vm probe", "what the model needs to know of this kernel" },
+	{ "allot vm probe >here.json; allot vm run --profile ./here.json FILE.vm",
+	  "a script by the rules of the kernel that was measured" },
 	{ NULL, NULL },
 };
 
