@@ -20,6 +20,7 @@ enum {
 	PAGES_MAX = 1 << 22, /* 16 GiB */
 	FILE_PAGES_MAX = 1 << 14,
 	ARGUMENT_PAGES_MAX = 16,
+	NAME_NONE = REGION_NONE,
 };
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -198,13 +199,19 @@ static bool is_name(const char *word)
 	return true;
 }
 
+/* The index of a name, of `length` bytes, among `count`; NAME_NONE when it is not there. */
+static int name_find(const char (*names)[SCRIPT_NAME_BYTES], int count, const char *name,
+		     size_t length)
+{
+	for (int i = 0; i < count; i++)
+		if (strlen(names[i]) == length && strncmp(names[i], name, length) == 0)
+			return i;
+	return NAME_NONE;
+}
+
 static int region_find(const struct script *script, const char *name, size_t length)
 {
-	for (int i = 0; i < script->region_count; i++)
-		if (strlen(script->regions[i]) == length &&
-		    strncmp(script->regions[i], name, length) == 0)
-			return i;
-	return REGION_NONE;
+	return name_find(script->regions, script->region_count, name, length);
 }
 
 static bool region_refuse(struct line *line, const char *word, size_t length)
@@ -421,11 +428,7 @@ static bool remap_read(struct line *line)
 
 static int process_find(const struct script *script, const char *name, size_t length)
 {
-	for (int i = 0; i < script->process_count; i++)
-		if (strlen(script->processes[i]) == length &&
-		    strncmp(script->processes[i], name, length) == 0)
-			return i;
-	return -1;
+	return name_find(script->processes, script->process_count, name, length);
 }
 
 static bool fork_read(struct line *line)
@@ -434,7 +437,7 @@ static bool fork_read(struct line *line)
 	const char *word = word_peek(line);
 	if (word == NULL || !is_name(word))
 		return word_refuse(line, "the name of a child", NULL);
-	if (process_find(script, word, strlen(word)) >= 0)
+	if (process_find(script, word, strlen(word)) != NAME_NONE)
 		return refuse(line, "there has been a process '%s' already", word);
 	if (script->process_count == SCRIPT_PROCESSES_MAX)
 		return refuse(line, "more than %d processes", SCRIPT_PROCESSES_MAX);
@@ -584,7 +587,7 @@ static bool process_take(struct line *line)
 	if (word[length - 1] != ':')
 		return true;
 	line->op->process = process_find(line->script, word, length - 1);
-	if (line->op->process < 0)
+	if (line->op->process == NAME_NONE)
 		return refuse(line, "expected a process that `fork` has made, not '%s'", word);
 	line->next++;
 	return true;
