@@ -93,15 +93,31 @@ static bool break_read(struct vm_kernel *kernel, int process, uint64_t *out_brea
 	return true;
 }
 
+/* Where the program begins, and its stack pointer. */
+static bool registers_read(pid_t pid, struct vm_outcome *outcome)
+{
+#if defined(__x86_64__)
+	struct user_regs_struct registers;
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &registers) < 0)
+		return false;
+	outcome->value = registers.rip;
+	outcome->stack = registers.rsp;
+	return true;
+#else
+	/* There is no helper that could have come here. */
+	(void)pid;
+	(void)outcome;
+	errno = ENOSYS;
+	return false;
+#endif
+}
+
 /* The new program is there: where it begins, and its memory's files in /proc. */
 static bool program_note(struct vm_kernel *kernel, int process, struct vm_outcome *outcome)
 {
-	struct user_regs_struct registers;
 	struct kernel_process *p = &kernel->processes[process];
-	if (ptrace(PTRACE_GETREGS, p->pid, NULL, &registers) < 0)
+	if (!registers_read(p->pid, outcome))
 		return fails(kernel, "registers of a program");
-	outcome->value = registers.rip;
-	outcome->stack = registers.rsp;
 	p->is_program = true;
 	return vm_kernel_reopen(kernel, process) &&
 	       break_read(kernel, process, &outcome->break_start);
