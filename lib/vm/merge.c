@@ -349,7 +349,9 @@ int space_unmap(struct vm_space *space, uint64_t start, uint64_t end)
 	uint64_t ceiling = next != NULL ? next->start : UINT64_MAX;
 	for (struct area *area = first; area != next;) {
 		struct area *following = area->next;
-		tables_free(space, area->start, area->end, floor, ceiling);
+		/* What a table shares with an area that goes next goes with that one. */
+		tables_free(space, area->start, area->end, floor,
+			    following != next ? following->start : ceiling);
 		books_unmap(space, area);
 		space_area_delete(space, area);
 		area = following;
