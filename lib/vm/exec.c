@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Exec: the space of a program before its first instruction (fs/exec.c, fs/binfmt_elf.c; CSAPP
- * 9.8.4), in the kernel's order:
+ * 9.8.3), in the kernel's order:
  *
  *     the stack      one page at the top of user addresses, more as the strings need it; then
  *                    128 KiB of room below them, or what its limit leaves
