@@ -21,6 +21,13 @@
  * moved as cachegrind searches and moves its sets, counting misses and nothing else: no page
  * tables, rights, address spaces, dirty bits. And `cachegrind` itself, with caches that are these
  * TLBs, on this program making the same accesses (`--touch`): what it takes more than with none.
+ *
+ * Another simulator that is driven by traces can be named: ALLOT_BENCH_SIMULATOR is a command that
+ * reads, from its standard input, Dinero's text, a line an access: "0 ADDRESS" for a load, "1
+ * ADDRESS" for a store, in hexadecimal. What it takes more than for a text of no line counts:
+ *
+ *	ALLOT_BENCH_SIMULATOR='dineroIV -informat d -l1-dsize 256k -l1-dbsize 4k -l1-dassoc 4
+ *	-l2-usize 6m -l2-ubsize 4k -l2-uassoc 12' (Debian has no such package)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +46,7 @@ enum {
 	TEXT_BYTES = 1 << 24,
 	LINE_BYTES = 40,
 	TOUCH_ROUNDS = 40,
+	SIMULATOR_ROUNDS = 4,
 	COMMAND_BYTES = 4096,
 	SEED = 20231,
 	SPACE_START = 1 << 24,
@@ -301,6 +309,56 @@ static void cachegrind_bench(struct state *state, void *user)
 	state_set_items(state, state_iterations(state) * ACCESSES * TOUCH_ROUNDS);
 }
 
+/* ---- a simulator that is named ---- */
+
+/* The accesses as it reads them, to be freed; NULL without memory. */
+static char *simulator_text(const struct ride *ride, size_t *out_bytes)
+{
+	char *lines = NULL;
+	FILE *out = open_memstream(&lines, out_bytes);
+	for (size_t i = 0; out != NULL && i < ACCESSES; i++)
+		fprintf(out, "%d %lx\n", ride->accesses[i].kind == VM_STORE,
+			(unsigned long)ride->accesses[i].va);
+	return out != NULL && fclose(out) == 0 ? lines : NULL;
+}
+
+/* Seconds it takes for `rounds` times the lines; negative when it fails. */
+static double simulator_seconds(const char *command, const char *lines, size_t bytes, int rounds)
+{
+	struct timespec begin, end;
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	FILE *pipe = popen(command, "w");
+	for (int round = 0; pipe != NULL && round < rounds; round++)
+		fwrite(lines, 1, bytes, pipe);
+	if (pipe == NULL || pclose(pipe) != 0)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) * 1e-9;
+}
+
+static void simulator_bench(struct state *state, void *user)
+{
+	char command[COMMAND_BYTES];
+	const struct ride *ride = user;
+	const char *named = getenv("ALLOT_BENCH_SIMULATOR");
+	if (named == NULL) {
+		state_skip(state, "ALLOT_BENCH_SIMULATOR names none");
+		return;
+	}
+	size_t bytes;
+	char *lines = simulator_text(ride, &bytes);
+	snprintf(command, sizeof(command), "%s >/dev/null", named);
+	double none = lines != NULL ? simulator_seconds(command, lines, bytes, 0) : -1;
+	while (none >= 0 && state_keep_running(state)) {
+		double all = simulator_seconds(command, lines, bytes, SIMULATOR_ROUNDS);
+		state_set_iteration_time(state, all > none ? all - none : 1e-9);
+	}
+	if (none < 0)
+		state_skip(state, "the simulator fails");
+	state_set_items(state, state_iterations(state) * ACCESSES * SIMULATOR_ROUNDS);
+	free(lines);
+}
+
 /* ---- traces ---- */
 
 static char *text;
@@ -406,6 +464,10 @@ int main(int argc, char **argv)
 		bench_register(name, plain_bench, &rides[i]);
 		snprintf(name, sizeof(name), "cachegrind/%s", pattern_names[i]);
 		struct bench *bench = bench_register(name, cachegrind_bench, &rides[i]);
+		bench_set_clock(bench, BENCH_CLOCK_MANUAL);
+		bench_set_iterations(bench, 1);
+		snprintf(name, sizeof(name), "simulator/%s", pattern_names[i]);
+		bench = bench_register(name, simulator_bench, &rides[i]);
 		bench_set_clock(bench, BENCH_CLOCK_MANUAL);
 		bench_set_iterations(bench, 1);
 		snprintf(name, sizeof(name), "curve/%s", pattern_names[i]);

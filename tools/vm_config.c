@@ -11,6 +11,8 @@
 
 #include "help.h"
 #include "notice.h"
+#include "vm_exec.h"
+#include "vm_profile.h"
 #include "word.h"
 
 /* ---- options ---- */
@@ -32,6 +34,26 @@ bool vm_rule_switch_off(struct argument_scan *scan, struct vm_config *config)
 	return false;
 }
 
+/* A profile's file, which lives as long as the program. */
+static bool profile_load(struct argument_scan *scan, struct vm_config *config)
+{
+	static struct profile_read read;
+	char *text = script_read(scan->value);
+	if (text == NULL) {
+		argument_refuse(scan, NULL, "%s: %s", scan->value, strerror(errno));
+		return false;
+	}
+	bool is_right = profile_parse(&read, text);
+	if (!is_right) {
+		notice_write(scan->command->name, "%s: at byte %zu expected %s", scan->value,
+			     read.offset, read.expected);
+		scan->status = STATUS_DAMAGED;
+	}
+	free(text);
+	config->profile = &read.profile;
+	return is_right;
+}
+
 bool vm_profile_choose(struct argument_scan *scan, struct vm_config *config)
 {
 	struct word_match match;
@@ -39,6 +61,8 @@ bool vm_profile_choose(struct argument_scan *scan, struct vm_config *config)
 	config->profile = vm_profile_find(scan->value);
 	if (config->profile != NULL)
 		return true;
+	if (strchr(scan->value, '/') != NULL || strchr(scan->value, '.') != NULL)
+		return profile_load(scan, config);
 	for (size_t i = 0; vm_profile_at(i) != NULL; i++)
 		word_match_offer(&match, vm_profile_at(i)->name);
 	argument_refuse(scan, match.nearest[0] != '\0' ? match.nearest : NULL,
@@ -59,7 +83,7 @@ bool vm_script_load(struct script *script, char **out_text, const char *path,
 		*out_status = STATUS_USAGE;
 		return false;
 	}
-	if (script_parse(script, path, *out_text))
+	if (script_parse(script, path, *out_text) && vm_exec_check(script))
 		return true;
 	notice_write(command, "%s", script->message);
 	*out_status = STATUS_DAMAGED;

@@ -122,6 +122,19 @@ static void prefault(void)
 	}
 }
 
+/* A program in our place; returns where that fails. */
+static long execute(void)
+{
+	static char argument[WIRE_ARGUMENT_BYTES_MAX];
+	char *argv[] = { request.path, NULL, NULL }, *environment[] = { NULL };
+	for (uint64_t i = 0; i + 1 < request.number; i++)
+		argument[i] = 'a';
+	if (request.number != 0)
+		argv[1] = argument;
+	return kernel(SYS_execve, (uint64_t)request.path, (uint64_t)argv, (uint64_t)environment, 0,
+		      0, 0);
+}
+
 static int channel = WIRE_CHANNEL_FIRST;
 
 /* What is asked is done; the parent of a fork answers here, the child on its own channel. */
@@ -143,6 +156,9 @@ static void serve(void)
 		answer.result = kernel(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
 		if (answer.result == 0)
 			channel = WIRE_CHANNEL_FIRST + (int)request.number;
+		break;
+	case WIRE_EXEC:
+		answer.result = execute();
 		break;
 	case WIRE_EXIT:
 		kernel(SYS_exit_group, 0, 0, 0, 0, 0, 0);
@@ -181,6 +197,8 @@ int main(int argc, char **argv, char **environment)
 	addresses_fix(argv, environment);
 	/* Nothing outlives whoever asked. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* A program that would gain rights by being executed would get random addresses, too. */
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	signals_catch();
 	for (;;) {
 		long length = kernel(SYS_read, (uint64_t)channel, (uint64_t)&request,

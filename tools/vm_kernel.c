@@ -1,67 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel as a back end: starting the helper, telling it what to do, reading /proc.
+ * The kernel as a back end: starting the helper, and telling it what to do. What comes of it is
+ * looked at in vm_kernel_look.c; what it is told of a script is in vm_kernel_apply.c.
  *
  * Everything is counted from outside, so that counting costs the helper nothing. Its own memory is
  * touched before the first operation, and again in parent and child after a fork; what faults that
  * takes is found by asking before and after, and subtracted. The vdso is unmapped, so that mappings
  * begin at the top on every kernel, and the break is moved away from the program.
  */
-#include "vm_kernel.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "vm_kernel_inside.h"
+
 enum {
-	FILE_TEXT_BYTES = 1 << 16,
 	BREAK_GAP_BYTES = 1 << 20,
 	STACK_LIMIT_BYTES = 8 << 20,
 	CALIBRATIONS_MAX = 20,
-	ENTRIES_MAX = 512,
-	KIB_PER_PAGE = 4,
-	EXIT_WAITS_MAX = 2000,
 };
 
-static const uint64_t user_end = UINT64_C(0x7ffffffff000);
-static const uint64_t huge_bytes = UINT64_C(2) << 20;
-
-/* Bits of an entry of /proc/PID/pagemap. */
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
-#define PAGEMAP_FILE (UINT64_C(1) << 61)
-#define PAGEMAP_GUARD (UINT64_C(1) << 58)
-#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
-#define PAGEMAP_FRAME ((UINT64_C(1) << 55) - 1)
-
-/* ioctl PAGEMAP_SCAN of Linux 6.7, which older headers lack. */
-struct scan_region {
-	uint64_t start, end, categories;
-};
-struct scan_argument {
-	uint64_t size, flags, start, end, walk_end, vector, vector_length, pages_max;
-	uint64_t category_inverted, category_mask, category_any_mask, return_mask;
-};
-#define SCAN_IOCTL _IOWR('f', 16, struct scan_argument)
-#define SCAN_HUGE (UINT64_C(1) << 6)
-
-static bool fails(struct vm_kernel *kernel, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static bool fails(struct vm_kernel *kernel, const char *format, ...)
+bool fails(struct vm_kernel *kernel, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
@@ -72,13 +42,13 @@ static bool fails(struct vm_kernel *kernel, const char *format, ...)
 
 /* ---- talking ---- */
 
-static bool tell(struct vm_kernel *kernel, int process, const struct wire_request *request)
+bool tell(struct vm_kernel *kernel, int process, const struct wire_request *request)
 {
 	ssize_t sent = send(kernel->channels[process], request, sizeof(*request), MSG_NOSIGNAL);
 	return sent == (ssize_t)sizeof(*request) || fails(kernel, "the helper does not listen");
 }
 
-static bool hear(struct vm_kernel *kernel, int process, struct wire_answer *answer)
+bool hear(struct vm_kernel *kernel, int process, struct wire_answer *answer)
 {
 	ssize_t length;
 	do
@@ -87,13 +57,13 @@ static bool hear(struct vm_kernel *kernel, int process, struct wire_answer *answ
 	return length == (ssize_t)sizeof(*answer) || fails(kernel, "the helper does not answer");
 }
 
-static bool ask(struct vm_kernel *kernel, int process, const struct wire_request *request,
+bool ask(struct vm_kernel *kernel, int process, const struct wire_request *request,
 		struct wire_answer *answer)
 {
 	return tell(kernel, process, request) && hear(kernel, process, answer);
 }
 
-static bool call(struct vm_kernel *kernel, int process, long number, const uint64_t arguments[6],
+bool call(struct vm_kernel *kernel, int process, long number, const uint64_t arguments[6],
 		 int64_t *out_result)
 {
 	struct wire_request request = { .kind = WIRE_CALL, .number = (uint64_t)number };
@@ -111,218 +81,6 @@ static bool prefault(struct vm_kernel *kernel, int process)
 	struct wire_answer answer;
 	memcpy(request.ranges, kernel->own, sizeof(request.ranges));
 	return ask(kernel, process, &request, &answer);
-}
-
-/* ---- reading /proc ---- */
-
-static bool proc_open(struct vm_kernel *kernel, int process)
-{
-	struct kernel_process *p = &kernel->processes[process];
-	static const char *const names[] = { "stat", "status", "maps", "pagemap" };
-	int *fds[] = { &p->stat_fd, &p->status_fd, &p->maps_fd, &p->pagemap_fd };
-	for (size_t i = 0; i < 4; i++) {
-		char path[64];
-		snprintf(path, sizeof(path), "/proc/%d/%s", (int)p->pid, names[i]);
-		*fds[i] = open(path, O_RDONLY | O_CLOEXEC);
-		if (*fds[i] < 0)
-			return fails(kernel, "%s: %s", path, strerror(errno));
-	}
-	return true;
-}
-
-static void proc_close(struct vm_kernel *kernel, int process)
-{
-	struct kernel_process *p = &kernel->processes[process];
-	close(p->stat_fd);
-	close(p->status_fd);
-	close(p->maps_fd);
-	close(p->pagemap_fd);
-	p->pid = 0;
-}
-
-/* All of a file of /proc from its start; NUL-terminated. */
-static bool text_read(struct vm_kernel *kernel, int fd, char text[FILE_TEXT_BYTES])
-{
-	size_t used = 0;
-	while (used < FILE_TEXT_BYTES - 1) {
-		ssize_t length = pread(fd, text + used, FILE_TEXT_BYTES - 1 - used, (off_t)used);
-		if (length < 0)
-			return fails(kernel, "/proc: %s", strerror(errno));
-		if (length == 0)
-			break;
-		used += (size_t)length;
-	}
-	text[used] = '\0';
-	return true;
-}
-
-static bool faults_read(struct vm_kernel *kernel, int process, uint64_t *out_minor,
-			uint64_t *out_major)
-{
-	char text[FILE_TEXT_BYTES];
-	if (!text_read(kernel, kernel->processes[process].stat_fd, text))
-		return false;
-	const char *at = strrchr(text, ')');
-	/* state ppid pgrp session tty tpgid flags minflt cminflt majflt */
-	if (at == NULL || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %" SCNu64 " %*u %" SCNu64,
-				 out_minor, out_major) != 2)
-		return fails(kernel, "/proc/PID/stat is not understood");
-	return true;
-}
-
-/* Pages after `name` in the text of status; 0 when it is not there. */
-static uint64_t status_pages(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-	return at != NULL ? strtoull(at + strlen(name), NULL, 10) / KIB_PER_PAGE : 0;
-}
-
-static bool status_read(struct vm_kernel *kernel, int process, struct vm_seen *seen)
-{
-	char text[FILE_TEXT_BYTES];
-	if (!text_read(kernel, kernel->processes[process].status_fd, text))
-		return false;
-	seen->anon = status_pages(text, "RssAnon:");
-	seen->file = status_pages(text, "RssFile:");
-	seen->shared = status_pages(text, "RssShmem:");
-	seen->tables = status_pages(text, "VmPTE:");
-	seen->locked = status_pages(text, "VmLck:");
-	seen->total = status_pages(text, "VmSize:");
-	return true;
-}
-
-/* ---- pages ---- */
-
-static struct vm_page_seen page_of(const struct vm_kernel *kernel, uint64_t entry)
-{
-	struct vm_page_seen page = { .state = VM_PAGE_NONE };
-	uint64_t frame = entry & PAGEMAP_FRAME;
-	if (!(entry & PAGEMAP_PRESENT)) {
-		if (entry & PAGEMAP_GUARD)
-			page.state = VM_PAGE_GUARD;
-		return page;
-	}
-	if (!kernel->hides_frames && frame == kernel->zero_frame) {
-		page.state = VM_PAGE_ZERO;
-		return page;
-	}
-	if (!kernel->hides_frames && kernel->huge_zero_frame != 0 &&
-	    frame / (huge_bytes / SCRIPT_PAGE_BYTES) ==
-		    kernel->huge_zero_frame / (huge_bytes / SCRIPT_PAGE_BYTES)) {
-		page.state = VM_PAGE_HUGE_ZERO;
-		return page;
-	}
-	page.state = entry & PAGEMAP_FILE ? VM_PAGE_FILE : VM_PAGE_ANON;
-	page.is_exclusive = entry & PAGEMAP_EXCLUSIVE;
-	page.frame = kernel->hides_frames ? 0 : frame;
-	return page;
-}
-
-static bool entries_read(struct vm_kernel *kernel, int process, uint64_t address, size_t count,
-			 uint64_t *entries)
-{
-	off_t offset = (off_t)(address / SCRIPT_PAGE_BYTES * sizeof(*entries));
-	ssize_t length = pread(kernel->processes[process].pagemap_fd, entries,
-			       count * sizeof(*entries), offset);
-	return length == (ssize_t)(count * sizeof(*entries)) ||
-	       fails(kernel, "/proc/PID/pagemap: %s", length < 0 ? strerror(errno) : "short");
-}
-
-static bool pages_look(struct vm_kernel *kernel, int process, const struct vm_area_seen *area,
-		       struct vm_seen *seen)
-{
-	uint64_t entries[ENTRIES_MAX];
-	for (uint64_t at = area->start; at < area->end;) {
-		uint64_t count = (area->end - at) / SCRIPT_PAGE_BYTES;
-		count = count < ENTRIES_MAX ? count : ENTRIES_MAX;
-		if (!entries_read(kernel, process, at, count, entries))
-			return false;
-		for (uint64_t i = 0; i < count; i++) {
-			struct vm_page_seen page = page_of(kernel, entries[i]);
-			seen->zero += page.state == VM_PAGE_ZERO ||
-				      page.state == VM_PAGE_HUGE_ZERO;
-			if (!vm_seen_page_add(seen, &page))
-				return fails(kernel, "no memory");
-		}
-		at += count * SCRIPT_PAGE_BYTES;
-	}
-	return true;
-}
-
-/* Pages of the area that are mapped by huge entries. */
-static bool huge_count(struct vm_kernel *kernel, int process, const struct vm_area_seen *area,
-		       struct vm_seen *seen)
-{
-	struct scan_region regions[ENTRIES_MAX];
-	struct scan_argument argument = {
-		.size = sizeof(argument),
-		.start = area->start,
-		.end = area->end,
-		.vector = (uint64_t)(uintptr_t)regions,
-		.vector_length = ENTRIES_MAX,
-		.category_mask = SCAN_HUGE,
-		.return_mask = SCAN_HUGE,
-	};
-	int count = ioctl(kernel->processes[process].pagemap_fd, SCAN_IOCTL, &argument);
-	if (count < 0)
-		return fails(kernel, "PAGEMAP_SCAN: %s", strerror(errno));
-	for (int i = 0; i < count; i++)
-		seen->huge += (regions[i].end - regions[i].start) / SCRIPT_PAGE_BYTES;
-	return true;
-}
-
-/* ---- areas ---- */
-
-/* The next line of maps; NULL at the end. */
-static const char *area_read(const char *line, struct vm_area_seen *out)
-{
-	char r, w, x, s;
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %c%c%c%c %" SCNx64, &out->start, &out->end, &r,
-		   &w, &x, &s, &out->offset) != 7)
-		return NULL;
-	out->protection = (r == 'r' ? (unsigned)VM_PROT_READ : 0) |
-			  (w == 'w' ? (unsigned)VM_PROT_WRITE : 0) |
-			  (x == 'x' ? (unsigned)VM_PROT_EXEC : 0);
-	out->is_shared = s == 's';
-	const char *end = strchr(line, '\n');
-	return end != NULL ? end + 1 : line + strlen(line);
-}
-
-static bool is_furniture(const struct vm_kernel *kernel, const struct vm_area_seen *area)
-{
-	for (size_t i = 0; i < kernel->own_count; i++)
-		if (area->start >= kernel->own[i].start && area->start < kernel->own[i].end)
-			return true;
-	return area->start >= user_end;
-}
-
-bool vm_kernel_look(struct vm_kernel *kernel, int process, struct vm_seen *seen)
-{
-	const struct kernel_process *p = &kernel->processes[process];
-	struct vm_area_seen area;
-	char text[FILE_TEXT_BYTES];
-	vm_seen_clear(seen);
-	if (!faults_read(kernel, process, &seen->minor, &seen->major) ||
-	    !status_read(kernel, process, seen) || !text_read(kernel, p->maps_fd, text))
-		return false;
-	seen->minor -= p->minor_own;
-	seen->major -= p->major_own;
-	seen->anon -= kernel->base.anon;
-	seen->file -= kernel->base.file;
-	seen->shared -= kernel->base.shared;
-	seen->tables -= kernel->base.tables;
-	seen->locked -= kernel->base.locked;
-	seen->total -= kernel->base.total;
-	for (const char *at = text; (at = area_read(at, &area)) != NULL;) {
-		if (is_furniture(kernel, &area))
-			continue;
-		if (!vm_seen_area_add(seen, &area))
-			return fails(kernel, "no memory");
-		if (!pages_look(kernel, process, &area, seen) ||
-		    (kernel->scans_huge && !huge_count(kernel, process, &area, seen)))
-			return false;
-	}
-	return true;
 }
 
 /* ---- files ---- */
@@ -545,7 +303,7 @@ static bool zeros_find(struct vm_kernel *kernel)
 }
 
 /* Touch all of the helper's own until nothing more comes of it, and leave those faults out. */
-static bool calibrate(struct vm_kernel *kernel, int process)
+bool calibrate(struct vm_kernel *kernel, int process)
 {
 	struct kernel_process *p = &kernel->processes[process];
 	struct wire_request nothing = { .kind = WIRE_NOTHING };
@@ -594,8 +352,11 @@ void vm_kernel_close(struct vm_kernel *kernel)
 	for (int i = SCRIPT_PROCESSES_MAX - 1; i >= 0; i--) {
 		if (kernel->processes[i].pid == 0)
 			continue;
-		kill(kernel->processes[i].pid, SIGKILL);
+		pid_t pid = kernel->processes[i].pid;
+		kill(pid, SIGKILL);
 		proc_close(kernel, i);
+		if (i != 0 && kernel->processes[i].is_program)
+			waitpid(pid, NULL, __WALL);
 	}
 	if (main_pid != 0)
 		waitpid(main_pid, NULL, 0);
@@ -609,258 +370,4 @@ void vm_kernel_close(struct vm_kernel *kernel)
 		close(kernel->files[i]);
 	free(kernel->is_present);
 	kernel->is_present = NULL;
-}
-
-/* ---- steps ---- */
-
-static uint64_t protection_of(unsigned protection)
-{
-	return (protection & VM_PROT_READ ? PROT_READ : 0) |
-	       (protection & VM_PROT_WRITE ? PROT_WRITE : 0) |
-	       (protection & VM_PROT_EXEC ? PROT_EXEC : 0);
-}
-
-/* The kernel's bits for ours. */
-struct flag_pair {
-	unsigned ours;
-	uint64_t theirs;
-};
-
-static uint64_t flags_of(const struct flag_pair *pairs, size_t count, unsigned flags)
-{
-	uint64_t theirs = 0;
-	for (size_t i = 0; i < count; i++)
-		if (flags & pairs[i].ours)
-			theirs |= pairs[i].theirs;
-	return theirs;
-}
-
-static bool map_apply(struct vm_kernel *kernel, const struct vm_step *step, int64_t *out_result)
-{
-	static const struct flag_pair pairs[] = {
-		{ VM_MAP_FIXED, MAP_FIXED },         { VM_MAP_NOREPLACE, MAP_FIXED_NOREPLACE },
-		{ VM_MAP_POPULATE, MAP_POPULATE },   { VM_MAP_LOCKED, MAP_LOCKED },
-		{ VM_MAP_NORESERVE, MAP_NORESERVE }, { VM_MAP_STACK, MAP_STACK },
-		{ VM_MAP_GROWSDOWN, MAP_GROWSDOWN },
-	};
-	uint64_t flags = flags_of(pairs, sizeof(pairs) / sizeof(pairs[0]), step->flags);
-	flags |= step->flags & VM_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
-	flags |= step->file < 0 ? MAP_ANONYMOUS : 0;
-	uint64_t fd = step->file < 0 ? (uint64_t)-1 : (uint64_t)(WIRE_FILE_FIRST + step->file);
-	uint64_t arguments[6] = { step->to, step->new_bytes, protection_of(step->protection),
-				  flags, fd, step->offset };
-	return call(kernel, step->process, SYS_mmap, arguments, out_result);
-}
-
-static bool remap_apply(struct vm_kernel *kernel, const struct vm_step *step, int64_t *out_result)
-{
-	static const struct flag_pair pairs[] = {
-		{ VM_REMAP_MAYMOVE, MREMAP_MAYMOVE },
-		{ VM_REMAP_FIXED, MREMAP_FIXED },
-		{ VM_REMAP_DONTUNMAP, MREMAP_DONTUNMAP },
-	};
-	uint64_t arguments[6] = { step->address, step->bytes, step->new_bytes,
-				  flags_of(pairs, sizeof(pairs) / sizeof(pairs[0]), step->flags),
-				  step->to };
-	return call(kernel, step->process, SYS_mremap, arguments, out_result);
-}
-
-static uint64_t advice_of(int advice)
-{
-	enum {
-		GUARD_INSTALL = 102, /* Linux 6.13; older headers lack them */
-		GUARD_REMOVE = 103,
-	};
-	static const uint64_t table[] = {
-		[VM_ADVISE_NORMAL] = MADV_NORMAL,
-		[VM_ADVISE_RANDOM] = MADV_RANDOM,
-		[VM_ADVISE_SEQUENTIAL] = MADV_SEQUENTIAL,
-		[VM_ADVISE_WILLNEED] = MADV_WILLNEED,
-		[VM_ADVISE_DONTNEED] = MADV_DONTNEED,
-		[VM_ADVISE_FREE] = MADV_FREE,
-		[VM_ADVISE_COLD] = MADV_COLD,
-		[VM_ADVISE_PAGEOUT] = MADV_PAGEOUT,
-		[VM_ADVISE_HUGEPAGE] = MADV_HUGEPAGE,
-		[VM_ADVISE_NOHUGEPAGE] = MADV_NOHUGEPAGE,
-		[VM_ADVISE_DONTFORK] = MADV_DONTFORK,
-		[VM_ADVISE_DOFORK] = MADV_DOFORK,
-		[VM_ADVISE_WIPEONFORK] = MADV_WIPEONFORK,
-		[VM_ADVISE_KEEPONFORK] = MADV_KEEPONFORK,
-		[VM_ADVISE_DONTDUMP] = MADV_DONTDUMP,
-		[VM_ADVISE_DODUMP] = MADV_DODUMP,
-		[VM_ADVISE_POPULATE_READ] = MADV_POPULATE_READ,
-		[VM_ADVISE_POPULATE_WRITE] = MADV_POPULATE_WRITE,
-		[VM_ADVISE_GUARD_INSTALL] = GUARD_INSTALL,
-		[VM_ADVISE_GUARD_REMOVE] = GUARD_REMOVE,
-	};
-	return table[advice];
-}
-
-/* A system call on the range of the step. */
-static bool range_apply(struct vm_kernel *kernel, const struct vm_step *step, int64_t *out_result)
-{
-	uint64_t arguments[6] = { step->address, step->bytes };
-	long number = 0;
-	switch (step->verb) {
-	case VERB_UNMAP:
-		number = SYS_munmap;
-		break;
-	case VERB_PROTECT:
-		number = SYS_mprotect;
-		arguments[2] = protection_of(step->protection);
-		break;
-	case VERB_ADVISE:
-		number = SYS_madvise;
-		arguments[2] = advice_of(step->advice);
-		break;
-	case VERB_LOCK:
-		number = SYS_mlock2;
-		arguments[2] = step->flags != 0 ? MLOCK_ONFAULT : 0;
-		break;
-	case VERB_UNLOCK:
-		number = SYS_munlock;
-		break;
-	default:
-		number = SYS_brk;
-		arguments[0] = step->to;
-		break;
-	}
-	return call(kernel, step->process, number, arguments, out_result);
-}
-
-static bool call_apply(struct vm_kernel *kernel, const struct vm_step *step,
-		       struct vm_outcome *outcome)
-{
-	int64_t result;
-	bool is_done = step->verb == VERB_MAP	  ? map_apply(kernel, step, &result)
-		       : step->verb == VERB_REMAP ? remap_apply(kernel, step, &result)
-						  : range_apply(kernel, step, &result);
-	if (!is_done)
-		return false;
-	if (result < 0 && result > -4096)
-		outcome->error = (int)-result;
-	else
-		outcome->value = (uint64_t)result;
-	return true;
-}
-
-static enum vm_signal signal_of(const struct wire_answer *answer)
-{
-	if (answer->signal == 0)
-		return VM_SIGNAL_NONE;
-	if (answer->signal == SIGBUS)
-		return VM_SIGBUS_ADRERR;
-	if (answer->code == SI_KERNEL)
-		return VM_SIGSEGV_KERNEL;
-	return answer->code == SEGV_ACCERR ? VM_SIGSEGV_ACCERR : VM_SIGSEGV_MAPERR;
-}
-
-static bool touch_apply(struct vm_kernel *kernel, const struct vm_step *step,
-			struct vm_outcome *outcome)
-{
-	struct wire_request request = { .kind = WIRE_TOUCH };
-	struct wire_answer answer;
-	bool is_bytes = step->verb == VERB_STORE_BYTES;
-	request.arguments[0] = step->address;
-	request.arguments[1] = is_bytes ? 1 : step->bytes / SCRIPT_PAGE_BYTES;
-	request.arguments[2] = SCRIPT_PAGE_BYTES;
-	request.arguments[3] = is_bytes ? step->bytes : 1;
-	request.arguments[4] = step->verb == VERB_LOAD	  ? WIRE_LOAD
-			       : step->verb == VERB_FETCH ? WIRE_FETCH
-							  : WIRE_STORE;
-	if (!ask(kernel, step->process, &request, &answer))
-		return false;
-	outcome->signal = signal_of(&answer);
-	outcome->done = (uint64_t)answer.result;
-	return true;
-}
-
-/* read(2) of zeros into the range, or write(2) of it into memory. */
-static bool kernel_touch_apply(struct vm_kernel *kernel, const struct vm_step *step,
-			       struct vm_outcome *outcome)
-{
-	bool is_store = step->verb == VERB_KERNEL_STORE;
-	uint64_t arguments[6] = { is_store ? WIRE_ZERO : WIRE_SINK, step->address, step->bytes };
-	int64_t result;
-	if (!call(kernel, step->process, is_store ? SYS_read : SYS_pwrite64, arguments, &result))
-		return false;
-	if (result < 0)
-		outcome->error = (int)-result;
-	else
-		outcome->done = (uint64_t)result / SCRIPT_PAGE_BYTES;
-	return true;
-}
-
-/* After a fork both have to have their own memory again; what faults that takes is not counted. */
-static bool fork_apply(struct vm_kernel *kernel, const struct vm_step *step)
-{
-	struct wire_request request = { .kind = WIRE_FORK, .number = (uint64_t)step->child };
-	struct wire_answer answer, child_answer;
-	struct kernel_process *parent = &kernel->processes[step->process];
-	struct kernel_process *child = &kernel->processes[step->child];
-	uint64_t minor_own = parent->minor_own, major_own = parent->major_own, minor, major;
-	if (!faults_read(kernel, step->process, &minor, &major) ||
-	    !ask(kernel, step->process, &request, &answer))
-		return false;
-	if (answer.result < 0)
-		return fails(kernel, "fork: %s", strerror((int)-answer.result));
-	*child = (struct kernel_process){ .pid = (pid_t)answer.result, .parent = step->process };
-	if (!hear(kernel, step->child, &child_answer) || !proc_open(kernel, step->child) ||
-	    !calibrate(kernel, step->child) || !calibrate(kernel, step->process))
-		return false;
-	parent->minor_own += minor_own - minor;
-	parent->major_own += major_own - major;
-	return true;
-}
-
-static bool exit_apply(struct vm_kernel *kernel, const struct vm_step *step)
-{
-	struct wire_request request = { .kind = WIRE_EXIT };
-	struct kernel_process *p = &kernel->processes[step->process];
-	pid_t pid = p->pid;
-	int64_t result;
-	if (!tell(kernel, step->process, &request))
-		return false;
-	int parent = p->parent;
-	proc_close(kernel, step->process);
-	if (kernel->processes[parent].pid != 0) {
-		uint64_t arguments[6] = { (uint64_t)pid };
-		return call(kernel, parent, SYS_wait4, arguments, &result);
-	}
-	/* An orphan: whoever reaps it, it is gone when it can no longer be told from a dead one. */
-	for (int i = 0; i < EXIT_WAITS_MAX; i++) {
-		char path[64], text[512];
-		const struct timespec while_waiting = { .tv_nsec = 1000000 };
-		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
-		if (fd >= 0)
-			close(fd);
-		text[length > 0 ? length : 0] = '\0';
-		const char *state = strrchr(text, ')');
-		if (state == NULL || state[2] == 'Z')
-			return true;
-		nanosleep(&while_waiting, NULL);
-	}
-	return fails(kernel, "a process does not end");
-}
-
-bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
-		     struct vm_outcome *outcome)
-{
-	*outcome = (struct vm_outcome){ 0 };
-	if (kernel->processes[step->process].pid == 0)
-		return fails(kernel, "no such process");
-	switch (step->verb) {
-	case VERB_FORK:
-		return fork_apply(kernel, step);
-	case VERB_EXIT:
-		return exit_apply(kernel, step);
-	case VERB_KERNEL_LOAD:
-	case VERB_KERNEL_STORE:
-		return kernel_touch_apply(kernel, step, outcome);
-	default:
-		return script_verb_is_access(step->verb) ? touch_apply(kernel, step, outcome)
-							 : call_apply(kernel, step, outcome);
-	}
 }

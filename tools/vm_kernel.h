@@ -24,6 +24,7 @@ struct kernel_process {
 	int stat_fd, status_fd, maps_fd, pagemap_fd;
 	uint64_t minor_own;     /* faults of the helper's own, not the script's */
 	uint64_t major_own;
+	bool is_program;        /* it has executed one, and is traced and stopped */
 };
 
 struct vm_kernel {
@@ -53,6 +54,12 @@ void vm_kernel_close(struct vm_kernel *kernel);
 bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
 		     struct vm_outcome *outcome);
 bool vm_kernel_look(struct vm_kernel *kernel, int process, struct vm_seen *seen);
+
+/* Open the files in /proc of a process anew, as after an exec they are of another memory. */
+bool vm_kernel_reopen(struct vm_kernel *kernel, int process);
+
+/* Forget a process that has ended; its parent, if it is one of ours, waits for it. */
+bool vm_kernel_reap(struct vm_kernel *kernel, int process);
 
 /* The break as the kernel has it. */
 bool vm_kernel_break(struct vm_kernel *kernel, int process, uint64_t *out_break);

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "vm_exec.h"
+
 const struct vm_furniture vm_furniture_plain[] = {
 	{ .start = 0x400000, .end = 0x401000 },
 	{ .start = 0x7ffffffde000, .end = 0x7ffffffff000 },
@@ -141,6 +143,21 @@ static void touch_apply(struct vm_space *space, const struct vm_step *step,
 	outcome->signal = VM_SIGNAL_NONE;
 }
 
+static bool exec_apply(struct vm_model *model, const struct vm_step *step,
+		       struct vm_outcome *outcome)
+{
+	bool is_killed;
+	if (!vm_exec_model(model->machine, model->spaces[step->process], step, outcome,
+			   &is_killed))
+		return false;
+	model->is_program[step->process] |= outcome->error == 0;
+	if (is_killed) {
+		vm_space_exit(model->spaces[step->process]);
+		model->spaces[step->process] = NULL;
+	}
+	return true;
+}
+
 bool vm_model_apply(struct vm_model *model, const struct vm_step *step, struct vm_outcome *outcome)
 {
 	struct vm_space *space = model->spaces[step->process];
@@ -156,6 +173,8 @@ bool vm_model_apply(struct vm_model *model, const struct vm_step *step, struct v
 		model->spaces[step->process] = NULL;
 		return true;
 	}
+	if (step->verb == VERB_EXEC)
+		return exec_apply(model, step, outcome);
 	if (script_verb_is_access(step->verb)) {
 		enum vm_kind kind = VM_STORE;
 		if (step->verb == VERB_LOAD || step->verb == VERB_KERNEL_LOAD)
@@ -223,7 +242,8 @@ bool vm_model_look(struct vm_model *model, int process, struct vm_seen *seen)
 	seen->anon = counters.rss_anon;
 	seen->file = counters.rss_file;
 	seen->shared = counters.rss_shared;
-	seen->tables = vm_counters_tables(&counters) - model->tables_own;
+	seen->tables = vm_counters_tables(&counters) -
+		       (model->is_program[process] ? 0 : model->tables_own);
 	seen->locked = counters.locked;
 	seen->total = counters.total;
 	for (uint64_t at = 0; vm_area_next(space, at, &view); at = view.end)

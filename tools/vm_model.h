@@ -12,6 +12,7 @@ struct vm_model {
 	struct vm_space *spaces[SCRIPT_PROCESSES_MAX]; /* NULL: not forked yet, or gone */
 	struct vm_file *files[SCRIPT_FILES_MAX];
 	uint64_t tables_own;                           /* of the furniture, in pages */
+	bool is_program[SCRIPT_PROCESSES_MAX];         /* exec has taken the furniture away */
 	bool hides_frames; /* the kernel does too: zero pages look like others */
 };
 

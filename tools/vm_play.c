@@ -118,6 +118,13 @@ static enum play_result outcomes_compare(struct vm_play *play, const struct vm_o
 	if (kernel->value != model->value)
 		return result(play, PLAY_MISMATCH, "address: kernel %#" PRIx64 ", model %#" PRIx64,
 			      kernel->value, model->value);
+	if (kernel->stack != model->stack)
+		return result(play, PLAY_MISMATCH,
+			      "stack pointer: kernel %#" PRIx64 ", model %#" PRIx64,
+			      kernel->stack, model->stack);
+	if (kernel->break_start != model->break_start)
+		return result(play, PLAY_MISMATCH, "break: kernel %#" PRIx64 ", model %#" PRIx64,
+			      kernel->break_start, model->break_start);
 	return PLAY_GOES_ON;
 }
 

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
 #include "locate.h"
 #include "notice.h"
 #include "vm_config.h"
+#include "vm_exec.h"
 #include "vm_kernel.h"
+#include "vm_profile.h"
 
 static const char name[] = "vm probe";
 
@@ -160,6 +161,10 @@ bool vm_probe(struct vm_profile *out, const char *helper_path, char *message,
 	trial.helper_path = helper_path;
 	bool is_done = probe_around(&trial, &found) && probe_huge(&trial, &found) &&
 		       probe_areas(&trial, &found);
+	if (is_done && !vm_exec_probe(&found)) {
+		snprintf(message, message_bytes, "/proc/self is not understood");
+		is_done = false;
+	}
 	vm_seen_finish(&trial.seen);
 	if (is_done)
 		*out = found;
@@ -167,30 +172,6 @@ bool vm_probe(struct vm_profile *out, const char *helper_path, char *message,
 }
 
 /* ---- the command ---- */
-
-static void profile_write(const struct vm_profile *profile)
-{
-	static const char *const policies[] = { "never", "advised", "always" };
-	struct json json = { .out = stdout };
-	json_open(&json, NULL, '{');
-	json_text(&json, "schema", "allot.vm.profile/1");
-	json_text(&json, "label", "measured");
-	json_text(&json, "name", profile->name);
-	json_number(&json, "fault_around_pages", profile->fault_around_pages);
-	json_text(&json, "huge", policies[profile->huge]);
-	json_bool(&json, "has_huge_zero_page", profile->has_huge_zero_page);
-	json_bool(&json, "places_huge", profile->places_huge);
-	json_bool(&json, "stack_flag_is_small", profile->stack_flag_is_small);
-	json_bool(&json, "reclaims_tables", profile->reclaims_tables);
-	json_bool(&json, "remaps_many", profile->remaps_many);
-	json_bool(&json, "last_page_needs_table", profile->last_page_needs_table);
-	json_bool(&json, "merges_faulted", profile->merges_faulted);
-	json_number(&json, "stack_gap_pages", profile->stack_gap_pages);
-	json_number(&json, "stack_limit_bytes", (int64_t)profile->stack_limit_bytes);
-	json_number(&json, "lowest_address", (int64_t)profile->lowest_address);
-	json_number(&json, "area_count_max", profile->area_count_max);
-	json_close(&json, '{');
-}
 
 int vm_probe_main(int argc, char **argv)
 {
@@ -208,6 +189,6 @@ int vm_probe_main(int argc, char **argv)
 		notice_write(name, "%s", message);
 		return STATUS_FAILURE;
 	}
-	profile_write(&profile);
+	profile_write(&profile, stdout);
 	return STATUS_OK;
 }

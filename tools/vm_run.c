@@ -67,7 +67,10 @@ static void row_write(const struct vm_play *play, const struct run_options *opti
 	bool is_gone = play->model.spaces[op->process] == NULL;
 	printf("%-*s", TEXT_COLUMNS, op->text);
 	if (play->is_skipped || is_gone) {
-		puts(is_file || is_gone ? "" : " left out: its region is nowhere");
+		if (is_gone && play->outcome.signal != VM_SIGNAL_NONE)
+			printf(" ended by %s\n", vm_signal_name(play->outcome.signal));
+		else
+			puts(is_file || is_gone ? "" : " left out: its region is nowhere");
 		return;
 	}
 	for (size_t i = 0; i < COLUMNS; i++)

@@ -16,6 +16,8 @@
  *     w8 A 4092                          store 8 bytes at that byte
  *     kernel-w A, kernel-r A             have the kernel store to it, or load from it
  *     fork c                             a child; `c: w A` is what it does; `c: exit`
+ *     exec FILE 3p                       a program in its place, one argument of 3 pages; what
+ *                                        a process that is one can do is `exit`
  *     expect min=64 anon=+64 areas=1     what the operation before came to
  *
  * X is a region and pages: A, A+3p, A-3p. The regions `null`, `hole` and `top` are where no program
@@ -57,6 +59,7 @@ enum script_verb {
 	VERB_KERNEL_LOAD,
 	VERB_FORK,
 	VERB_EXIT,
+	VERB_EXEC,
 	VERB_EXPECT,
 	VERB_COUNT,
 };
@@ -118,6 +121,7 @@ struct script_op {
 	int advice;              /* enum vm_advice */
 	int child;
 	int64_t byte;            /* of w8 */
+	char path[SCRIPT_LINE_BYTES]; /* of exec */
 	struct script_expect expects[SCRIPT_EXPECTS_MAX];
 	size_t expect_count;
 };
@@ -138,6 +142,7 @@ struct script {
 	int file_count;
 	char processes[SCRIPT_PROCESSES_MAX][SCRIPT_NAME_BYTES];
 	int process_count;
+	bool is_program[SCRIPT_PROCESSES_MAX]; /* an `exec` of it has been read */
 	char message[2 * SCRIPT_LINE_BYTES]; /* what is wrong with it, when it is */
 };
 

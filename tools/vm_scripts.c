@@ -10,14 +10,16 @@ static const struct command_note vm_statuses[] = {
 	{ "0", "done" },
 	{ "1", "failed: an expectation of a script, or the kernel and the model differ" },
 	{ "2", "wrong usage" },
-	{ "4", "a script is wrong: the line and what was expected there are named" },
+	{ "4", "a script, a program it executes or a profile is wrong: the place and what was "
+	       "expected there are named" },
 	{ NULL, NULL },
 };
 
 static const struct command_option run_options[] = {
 	{ .name = "explain", .help = "also say why each fault was taken" },
 	{ .name = "profile", .value = "NAME",
-	  .help = "the kernel whose rules hold: linux-6.18 (default) or linux-5.10" },
+	  .help = "the kernel whose rules hold: linux-6.18 (default), linux-5.10, or a file "
+		  "that allot vm probe has written, as ./kernel.json" },
 	{ .name = "off", .value = "RULE",
 	  .help = "switch a rule of the model off; may be repeated" },
 	{ .name = "rules", .help = "list the rules" },
@@ -47,6 +49,11 @@ const struct command command_vm_run = {
 		"0..3 8p [move] [to X] [keep] [as B]; brk +4p; r, w, x and a range: load, "
 		"store, fetch; w8 A BYTE; kernel-r, kernel-w; fork c; c: OPERATION; c: exit; "
 		"expect min=64 anon=64.",
+		"exec PROGRAM [3p] replaces the process by an ELF file's program, as it is before "
+		"its first instruction, with one argument more of so many pages; what can follow "
+		"is exit. A file that cannot be executed is named with the byte that is wrong and "
+		"what was expected there, unless the next line expects the error: expect "
+		"error=ENOEXEC.",
 		NULL },
 	.options = run_options,
 	.statuses = vm_statuses,
@@ -60,7 +67,8 @@ static const struct command_option diff_options[] = {
 	{ .name = "random", .value = "SEED,N", .help = "play N random scripts, the first by SEED" },
 	{ .name = "operations", .value = "N", .help = "operations of a random script: 200" },
 	{ .name = "profile", .value = "NAME",
-	  .help = "the model's kernel; measured on the running one without this" },
+	  .help = "the model's kernel, or a file as ./kernel.json; measured on the running one "
+		  "without this" },
 	{ .name = "off", .value = "RULE",
 	  .help = "switch a rule of the model off; may be repeated" },
 	{ .name = "json", .help = "write JSON; its \"schema\" member names and numbers the form" },
@@ -88,6 +96,9 @@ const struct command command_vm_diff = {
 		"back for instance. It counts as a mismatch when it differs each time, not "
 		"counting times at which khugepaged made a huge page; how many were disturbed "
 		"is said.",
+		"An exec is stopped with ptrace before the program's first instruction; where it "
+		"begins, its stack pointer and its break are compared too. Programs run without "
+		"random addresses and gain no rights.",
 		"Left out, as the kernel adds them up in batches: ru_maxrss, VmHWM and "
 		"LazyFree. Without root the kernel hides frame numbers; then the zero page is "
 		"not told from others, nor a copied page from one that was kept.",
@@ -107,6 +118,8 @@ static const struct command_option probe_options[] = {
 
 static const struct command_note probe_examples[] = {
 	{ "allot vm probe", "what the model needs to know of this kernel" },
+	{ "allot vm probe >here.json; allot vm run --profile ./here.json FILE.vm",
+	  "a script by the rules of the kernel that was measured" },
 	{ NULL, NULL },
 };
 

@@ -102,6 +102,7 @@ bool vm_step_make(struct vm_step *step, const struct script_op *op, const struct
 		.file = op->file,
 		.offset = (uint64_t)op->file_page * SCRIPT_PAGE_BYTES,
 		.advice = op->advice,
+		.path = op->path,
 		.new_bytes = (uint64_t)op->pages * SCRIPT_PAGE_BYTES,
 	};
 	if (uses_region) {

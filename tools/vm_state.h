@@ -24,6 +24,7 @@ struct vm_step {
 	int file;
 	uint64_t offset;
 	int advice;
+	const char *path;      /* of exec */
 };
 
 /* What it came to. */
@@ -32,6 +33,7 @@ struct vm_outcome {
 	enum vm_signal signal; /* that ended the accesses */
 	uint64_t value;        /* of the call */
 	uint64_t done;         /* pages accessed */
+	uint64_t stack, break_start; /* of exec, whose value is where the program begins */
 };
 
 /* One page, as far as the kernel shows it. */

@@ -16,6 +16,8 @@ enum {
 	WIRE_ZERO = 140,          /* /dev/zero, for kernel-w */
 	WIRE_SINK = 141,          /* memory, for kernel-r */
 	WIRE_RANGES_MAX = 16,
+	WIRE_PATH_BYTES = 160,
+	WIRE_ARGUMENT_BYTES_MAX = 16 << 12,
 };
 
 enum wire_kind {
@@ -25,6 +27,7 @@ enum wire_kind {
 	WIRE_PREFAULT, /* ranges[]: the helper's own memory */
 	WIRE_FORK,     /* process of the child */
 	WIRE_EXIT,
+	WIRE_EXEC,     /* path; number: bytes of one argument more; answers when it fails */
 };
 
 enum wire_access {
@@ -44,6 +47,7 @@ struct wire_request {
 	uint64_t number;
 	uint64_t arguments[6];
 	struct wire_range ranges[WIRE_RANGES_MAX];
+	char path[WIRE_PATH_BYTES];
 };
 
 struct wire_answer {

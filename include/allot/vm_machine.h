@@ -50,6 +50,10 @@ struct vm_profile {
 	bool last_page_needs_table;    /* before pages around the last one of a file are mapped:
 					  mm/filemap.c, 6.18 */
 	bool merges_faulted;           /* an area adopts anonymous memory on merging: mm/vma.c */
+	uint32_t aux_count;            /* of the auxiliary vector, its end included: saved_auxv */
+	uint32_t vvar_pages;           /* [vvar], [vvar_vclock] and [vdso], which exec maps: */
+	uint32_t vclock_pages;         /* arch/x86/entry/vdso/vma.c */
+	uint32_t vdso_pages;
 	uint32_t stack_gap_pages;      /* kept free below areas that grow down: mm/mmap.c */
 	uint64_t stack_limit_bytes;    /* RLIMIT_STACK */
 	uint64_t lowest_address;       /* vm.mmap_min_addr */
@@ -337,6 +341,9 @@ enum vm_area_flag {
 	VM_AREA_SEQUENTIAL = 1 << 15,
 	VM_AREA_FURNITURE = 1 << 16,     /* see vm_space_furnish() */
 	VM_AREA_GUARDED = 1 << 17,       /* VM_ADVISE_GUARD_INSTALL was used in it */
+	VM_AREA_SPECIAL = 1 << 18,       /* the kernel's own, as [vdso]: merges with nothing, and
+					    an access ends in VM_SIGBUS_ADRERR, as what would be
+					    there is not modelled */
 };
 
 /* One area as it is: a line of /proc/PID/maps. */

@@ -281,6 +281,8 @@ enum vm_signal fault_serve(struct vm_space *space, struct area *area, uint64_t a
 {
 	bool is_store = kind == VM_STORE;
 	enum vm_reason reason;
+	if (area->flags & VM_AREA_SPECIAL)
+		return VM_SIGBUS_ADRERR;
 	address -= address % page_bytes(space);
 	if (space->machine->geometry->level_count > 1 &&
 	    table_entry(space, address, 1, true) == NULL)

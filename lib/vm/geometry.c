@@ -191,6 +191,9 @@ static bool check_division(const struct vm_geometry *g, struct text *why)
 			    (size_t)g->page_bytes, (size_t)g->level_count);
 	else if (g->va_bits > 32)
 		text_format(why, "pages of no power of two are for addresses of at most 32 bits");
+	else if (g->bits[0] > 32)
+		text_format(why, "%u bits of index, and addresses have at most 32",
+			    (size_t)g->bits[0]);
 	else if (((uint64_t)1 << g->va_bits) / g->page_bytes >= (uint64_t)1 << g->bits[0])
 		text_format(why, "%u bits of index are too few for the pages of %u bits",
 			    (size_t)g->bits[0], (size_t)g->va_bits);

@@ -25,12 +25,14 @@ static const struct vm_profile profiles[] = {
 	{ .name = "linux-6.18", .fault_around_pages = 16, .huge = VM_HUGE_ADVISED,
 	  .has_huge_zero_page = true, .places_huge = true, .stack_flag_is_small = true,
 	  .reclaims_tables = true, .remaps_many = true, .last_page_needs_table = true,
-	  .merges_faulted = true,
+	  .merges_faulted = true, .aux_count = 23, .vvar_pages = 4, .vclock_pages = 2,
+	  .vdso_pages = 2,
 	  .stack_gap_pages = 256, .stack_limit_bytes = 8 << 20, .lowest_address = 0x10000,
 	  .area_count_max = 65530 },
 	{ .name = "linux-5.10", .fault_around_pages = 16, .huge = VM_HUGE_ADVISED,
 	  .has_huge_zero_page = true, .places_huge = false, .stack_flag_is_small = false,
 	  .reclaims_tables = false, .remaps_many = false, .merges_faulted = false,
+	  .aux_count = 20, .vvar_pages = 4, .vclock_pages = 0, .vdso_pages = 2,
 	  .stack_gap_pages = 256, .stack_limit_bytes = 8 << 20, .lowest_address = 0x10000,
 	  .area_count_max = 65530 },
 };
@@ -148,15 +150,36 @@ struct vm_space *vm_space_create(struct vm_machine *machine)
 	return space;
 }
 
-void vm_space_exit(struct vm_space *space)
+/* Unmap everything. */
+static void areas_drop(struct vm_space *space)
 {
-	struct vm_machine *machine = space->machine;
-	struct vm_space **link = &machine->spaces;
 	while (space->areas.first != NULL) {
 		struct area *area = space->areas.first;
 		pages_drop(space, area->start, area->end, DROP_GUARDS);
 		space_area_delete(space, area);
 	}
+}
+
+void space_renew(struct vm_space *space)
+{
+	struct vm_counters kept = space->counters;
+	areas_drop(space);
+	tables_empty(space);
+	unsigned top = space->machine->geometry->level_count - 1;
+	space->counters = (struct vm_counters){0};
+	space->counters.tables[top] = kept.tables[top];
+	for (size_t i = 0; i < VM_REASON_COUNT; i++)
+		space->counters.by_reason[i] = kept.by_reason[i];
+	space->areas = (struct area_set){ .gap_bytes = space->areas.gap_bytes };
+	space->locked_stray = 0;
+	space->break_start = space->break_end = 0;
+}
+
+void vm_space_exit(struct vm_space *space)
+{
+	struct vm_machine *machine = space->machine;
+	struct vm_space **link = &machine->spaces;
+	areas_drop(space);
 	tables_finish(space);
 	while (*link != space)
 		link = &(*link)->next;

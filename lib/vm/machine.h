@@ -54,6 +54,9 @@ struct vm_space {
 	struct vm_counters counters; /* minor_faults and areas are filled in when read */
 };
 
+/* Unmap everything, and count anew; faults are counted on, as they are the process's. */
+void space_renew(struct vm_space *space);
+
 static inline bool rule(const struct vm_space *space, enum vm_rule which)
 {
 	return !space->machine->is_off[which];

@@ -2,6 +2,8 @@
 /*
  * Mapping and unmapping: mmap, munmap, brk (mm/mmap.c, mm/vma.c; CSAPP 9.8.3).
  */
+#include "vm/map.h"
+
 #include <errno.h>
 
 #include "vm/fault.h"
@@ -13,7 +15,7 @@
 
 /* ---- books ---- */
 
-static void books_map(struct vm_space *space, uint64_t pages, uint32_t flags)
+void books_map(struct vm_space *space, uint64_t pages, uint32_t flags)
 {
 	struct vm_counters *counters = &space->counters;
 	counters->total += pages;
@@ -170,23 +172,43 @@ static bool break_has_room(const struct vm_space *space, uint64_t from, uint64_t
 	       to + page <= area_start_gap(&space->areas, next);
 }
 
-static bool break_grow(struct vm_space *space, uint64_t from, uint64_t to)
+/* Nothing is in the range. False without memory (mm/vma.c do_brk_flags). */
+static bool zeros_add(struct vm_space *space, uint64_t start, uint64_t end, bool is_exec)
 {
 	struct area_plan plan = {
-		.start = from,
-		.end = to,
-		.offset = pages_of(space, from),
-		.flags = VM_AREA_READ | VM_AREA_WRITE | VM_AREA_ACCOUNT,
+		.start = start,
+		.end = end,
+		.offset = pages_of(space, start),
+		.flags = VM_AREA_READ | VM_AREA_WRITE | VM_AREA_ACCOUNT |
+			 (is_exec ? VM_AREA_EXEC : 0u),
 	};
-	if (!break_has_room(space, from, to) || overlaps(space, from, to))
-		return false;
 	struct area *area = space_merge_new(space, &plan, true);
 	if (area == NULL)
 		area = space_area_add(space, &plan);
 	if (area == NULL)
 		return false;
-	books_map(space, pages_of(space, to - from), area->flags);
+	books_map(space, pages_of(space, end - start), area->flags);
 	return true;
+}
+
+int space_zeros_map(struct vm_space *space, uint64_t start, uint64_t end, bool is_exec)
+{
+	if (start == end)
+		return 0;
+	if (start > end || end > space->machine->geometry->user_end)
+		return ENOMEM;
+	if (start < space->machine->profile.lowest_address)
+		return EPERM;
+	int error = space_unmap(space, start, end);
+	if (error != 0)
+		return error;
+	return zeros_add(space, start, end, is_exec) ? 0 : ENOMEM;
+}
+
+static bool break_grow(struct vm_space *space, uint64_t from, uint64_t to)
+{
+	return break_has_room(space, from, to) && !overlaps(space, from, to) &&
+	       zeros_add(space, from, to, false);
 }
 
 struct vm_result vm_break(struct vm_space *space, uint64_t to)

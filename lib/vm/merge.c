@@ -21,7 +21,7 @@ enum {
 	ACCESS_FLAGS = VM_AREA_READ | VM_AREA_WRITE | VM_AREA_EXEC,
 	/* Without the rule about flags these still keep areas apart: pages differ in them. */
 	ESSENTIAL_FLAGS = ACCESS_FLAGS | VM_AREA_SHARED | VM_AREA_GROWSDOWN | VM_AREA_LOCKED |
-			  VM_AREA_FURNITURE,
+			  VM_AREA_FURNITURE | VM_AREA_SPECIAL,
 };
 
 /* ---- may they be one? ---- */
@@ -58,7 +58,8 @@ static bool anon_fits(const struct vm_space *space, const struct area *beside,
 static bool kinds_match(const struct vm_space *space, const struct area *beside,
 			const struct area_plan *plan)
 {
-	return rule(space, VM_RULE_merge) && !(beside->flags & VM_AREA_FURNITURE) &&
+	return rule(space, VM_RULE_merge) &&
+	       !(beside->flags & (VM_AREA_FURNITURE | VM_AREA_SPECIAL)) &&
 	       flags_match(space, beside->flags, plan->flags) &&
 	       (beside->file == plan->file || !rule(space, VM_RULE_merge_file)) &&
 	       anon_fits(space, beside, plan);
@@ -348,7 +349,9 @@ int space_unmap(struct vm_space *space, uint64_t start, uint64_t end)
 	uint64_t ceiling = next != NULL ? next->start : UINT64_MAX;
 	for (struct area *area = first; area != next;) {
 		struct area *following = area->next;
-		tables_free(space, area->start, area->end, floor, ceiling);
+		/* What a table shares with an area that goes next goes with that one. */
+		tables_free(space, area->start, area->end, floor,
+			    following != next ? following->start : ceiling);
 		books_unmap(space, area);
 		space_area_delete(space, area);
 		area = following;

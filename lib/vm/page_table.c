@@ -200,11 +200,16 @@ void table_free_empty(struct vm_space *space, const struct slot *slot)
 	table_free(space, frame, 0);
 }
 
-void tables_finish(struct vm_space *space)
+void tables_empty(struct vm_space *space)
 {
 	if (top_level(space) > 0)
 		free_below(space, space->root, top_level(space), 0,
 			   space->machine->geometry->user_end, 0, UINT64_MAX);
+}
+
+void tables_finish(struct vm_space *space)
+{
+	tables_empty(space);
 	table_free(space, space->root, top_level(space));
 }
 

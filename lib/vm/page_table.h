@@ -88,6 +88,9 @@ bool table_reserve(struct vm_space *space);
 uint64_t table_reserve_use(struct vm_space *space);
 void table_reserve_drop(struct vm_space *space);
 
+/* Free every table but the top one; nothing is mapped any more. */
+void tables_empty(struct vm_space *space);
+
 /* Free every table, the top one as well; nothing is mapped any more. */
 void tables_finish(struct vm_space *space);
 

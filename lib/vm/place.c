@@ -13,8 +13,9 @@ static bool wish_is_free(const struct vm_space *space, uint64_t wish, uint64_t b
 {
 	const struct area *next = area_look(&space->areas, wish);
 	const struct area *previous = area_before(&space->areas, next);
-	if (wish < space->machine->profile.lowest_address ||
-	    bytes > space->machine->geometry->user_end - wish)
+	uint64_t user_end = space->machine->geometry->user_end;
+	if (wish < space->machine->profile.lowest_address || wish > user_end ||
+	    bytes > user_end - wish)
 		return false;
 	return (previous == NULL || wish >= previous->end) &&
 	       (next == NULL || wish + bytes <= area_start_gap(&space->areas, next));

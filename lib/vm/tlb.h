@@ -210,6 +210,9 @@ static inline void entry_seen(struct vm_tlb_state *s, unsigned size, bool is_glo
 	s->has_global |= is_global;
 }
 
+/* Forget which page each set used last: what was changed was changed behind an access's back. */
+void filters_empty(struct vm_tlb *tlb);
+
 /* Make the filters and the table of rights true for a state that was just laid out. */
 void tlb_begin(struct vm_tlb *tlb);
 

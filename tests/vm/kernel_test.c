@@ -218,3 +218,40 @@ Test(kernel, the_running_kernel_can_be_measured)
 			   capture.output);
 	capture_finish(&capture);
 }
+
+/* Run a script by a profile that is given as text; what is said is to contain `said`. */
+static void expect_profile(const char *text, int status, const char *said)
+{
+	static const char script[] = "map A 4p rw private\nw A\nexpect min=4\n";
+	char path[] = "/tmp/allot-vm-test-XXXXXX", script_path[] = "/tmp/allot-vm-test-XXXXXX";
+	struct capture capture;
+	FILE *file = fdopen(mkstemp(path), "w"), *script_file = fdopen(mkstemp(script_path), "w");
+	fputs(text, file);
+	fputs(script, script_file);
+	fclose(file);
+	fclose(script_file);
+	vm_run((const char *const[]){ "run", "--profile", path, script_path }, 4, &capture);
+	remove(path);
+	remove(script_path);
+	cr_expect(capture_exited(&capture, status), "%s", capture.output);
+	cr_expect_not_null(strstr(capture.output, said), "wanted '%s' in: %s", said,
+			   capture.output);
+	capture_finish(&capture);
+}
+
+Test(kernel, what_was_measured_can_be_read_back)
+{
+	struct capture capture;
+	vm_run((const char *const[]){ "probe" }, 1, &capture);
+	expect_profile(capture.output, 0, "model of measured");
+	char *around = strstr(capture.output, "\"fault_around_pages\": ");
+	cr_assert_not_null(around);
+	memcpy(around, "\"fault_around_pages\":3", 22);
+	expect_profile(capture.output, 4, "expected a power of two from 1 to 512");
+	around[0] = '\0';
+	expect_profile(capture.output, 4, "expected the name of a member");
+	expect_profile("{\"schema\": \"allot.vm.profile/2\"}", 4,
+		       "at byte 11 expected \"allot.vm.profile/1\"");
+	expect_profile("", 4, "at byte 0 expected {");
+	capture_finish(&capture);
+}

@@ -177,6 +177,9 @@ Test(space, no_address_is_too_wild)
 	cr_expect_neq(vm_map(space, &request).error, 0);
 	request.bytes = UINT64_MAX / 2;
 	cr_expect_neq(vm_map(space, &request).error, 0);
+	/* A wish nobody can have is no wish. */
+	request = (struct vm_map_request){ .bytes = 4096, .address = UINT64_MAX - 4095 };
+	cr_expect_lt(vm_map(space, &request).value, (uint64_t)1 << 47);
 	cr_expect_neq(vm_unmap(space, 4096, UINT64_MAX).error, 0);
 	cr_expect_neq(vm_protect(space, 4096, UINT64_MAX - 4096, VM_PROT_READ).error, 0);
 	cr_expect_neq(vm_remap(space, UINT64_MAX & ~(uint64_t)4095, 8192, 4096, 1, 0).error, 0);
