@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -35,6 +36,7 @@ enum {
 	ENTRIES_MAX = 512,
 	KIB_PER_PAGE = 4,
 	EXIT_WAITS_MAX = 2000,
+	LISTEN_MS = 50,       /* before it is looked whether who is to answer is alive */
 };
 
 static const uint64_t user_end = UINT64_C(0x7ffffffff000);
@@ -42,6 +44,7 @@ static const uint64_t huge_bytes = UINT64_C(2) << 20;
 
 /* Bits of an entry of /proc/PID/pagemap. */
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
 #define PAGEMAP_FILE (UINT64_C(1) << 61)
 #define PAGEMAP_GUARD (UINT64_C(1) << 58)
 #define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
@@ -78,9 +81,28 @@ static bool tell(struct vm_kernel *kernel, int process, const struct wire_reques
 	return sent == (ssize_t)sizeof(*request) || fails(kernel, "the helper does not listen");
 }
 
+/* Has the process ended, whether or not somebody waits for it? */
+static bool is_gone(pid_t pid)
+{
+	char path[64], text[512];
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+	if (fd >= 0)
+		close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	const char *state = strrchr(text, ')');
+	return state == NULL || state[2] == 'Z' || state[2] == 'X';
+}
+
+/* The other ends of all channels are held by all processes: nothing is closed when one ends. */
 static bool hear(struct vm_kernel *kernel, int process, struct wire_answer *answer)
 {
 	ssize_t length;
+	struct pollfd poll_fd = { .fd = kernel->channels[process], .events = POLLIN };
+	while (kernel->processes[process].pid != 0 && poll(&poll_fd, 1, LISTEN_MS) == 0)
+		if (is_gone(kernel->processes[process].pid))
+			return fails(kernel, "the helper has ended");
 	do
 		length = recv(kernel->channels[process], answer, sizeof(*answer), 0);
 	while (length < 0 && errno == EINTR);
@@ -188,6 +210,7 @@ static bool status_read(struct vm_kernel *kernel, int process, struct vm_seen *s
 	seen->tables = status_pages(text, "VmPTE:");
 	seen->locked = status_pages(text, "VmLck:");
 	seen->total = status_pages(text, "VmSize:");
+	seen->swap = status_pages(text, "VmSwap:");
 	return true;
 }
 
@@ -200,6 +223,8 @@ static struct vm_page_seen page_of(const struct vm_kernel *kernel, uint64_t entr
 	if (!(entry & PAGEMAP_PRESENT)) {
 		if (entry & PAGEMAP_GUARD)
 			page.state = VM_PAGE_GUARD;
+		else if (entry & PAGEMAP_SWAPPED)
+			page.state = VM_PAGE_SWAPPED;
 		return page;
 	}
 	if (!kernel->hides_frames && frame == kernel->zero_frame) {
@@ -410,7 +435,7 @@ static bool helper_start(struct vm_kernel *kernel, const char *path)
 		return fails(kernel, "fork: %s", strerror(errno));
 	if (pid == 0)
 		helper_become(kernel, path);
-	kernel->processes[0].pid = pid;
+	kernel->processes[0].pid = kernel->main_pid = pid;
 	for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++) {
 		close(kernel->ends[i]);
 		kernel->ends[i] = -1;
@@ -565,24 +590,51 @@ static bool calibrate(struct vm_kernel *kernel, int process)
 	return fails(kernel, "an empty operation takes faults");
 }
 
+/* The helper's own pages are not to leave when room is short: their faults are not the script's. */
+static bool own_lock(struct vm_kernel *kernel, int process)
+{
+	for (size_t i = 0; kernel->is_limited && i < kernel->own_count; i++) {
+		uint64_t arguments[6] = { kernel->own[i].start,
+					  kernel->own[i].end - kernel->own[i].start };
+		int64_t result;
+		if (!call(kernel, process, SYS_mlock, arguments, &result))
+			return false;
+		if (result < 0)
+			return fails(kernel, "mlock: %s", strerror((int)-result));
+	}
+	return true;
+}
+
 static bool furnish(struct vm_kernel *kernel)
 {
 	return vdso_unmap(kernel) && break_move(kernel) && zeros_find(kernel) &&
 	       own_note(kernel) && prefault(kernel, 0) && own_note(kernel) &&
-	       calibrate(kernel, 0) && furniture_note(kernel) &&
+	       own_lock(kernel, 0) && calibrate(kernel, 0) && furniture_note(kernel) &&
 	       status_read(kernel, 0, &kernel->base);
+}
+
+/* The helper's own memory is charged elsewhere, before. */
+static bool group_make(struct vm_kernel *kernel, bool has_swap)
+{
+	if (!kernel->is_limited)
+		return true;
+	if (vm_pressure_open(&kernel->pressure, has_swap) &&
+	    vm_pressure_join(&kernel->pressure, kernel->main_pid))
+		return true;
+	return fails(kernel, "%s", kernel->pressure.message);
 }
 
 bool vm_kernel_open(struct vm_kernel *kernel, const struct script *script, const char *helper_path)
 {
-	*kernel = (struct vm_kernel){ 0 };
+	*kernel = (struct vm_kernel){ .is_limited = script->is_limited };
 	for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++)
 		kernel->channels[i] = kernel->ends[i] = -1;
 	for (size_t i = 0; i < script->op_count; i++)
 		kernel->scans_huge |= script->ops[i].verb == VERB_ADVISE &&
 				      script->ops[i].advice == VM_ADVISE_HUGEPAGE;
 	if (files_make(kernel, script) && channels_make(kernel) &&
-	    helper_start(kernel, helper_path) && furnish(kernel))
+	    helper_start(kernel, helper_path) && furnish(kernel) &&
+	    group_make(kernel, script->has_swap))
 		return true;
 	vm_kernel_close(kernel);
 	return false;
@@ -590,15 +642,15 @@ bool vm_kernel_open(struct vm_kernel *kernel, const struct script *script, const
 
 void vm_kernel_close(struct vm_kernel *kernel)
 {
-	pid_t main_pid = kernel->processes[0].pid;
 	for (int i = SCRIPT_PROCESSES_MAX - 1; i >= 0; i--) {
 		if (kernel->processes[i].pid == 0)
 			continue;
 		kill(kernel->processes[i].pid, SIGKILL);
 		proc_close(kernel, i);
 	}
-	if (main_pid != 0)
-		waitpid(main_pid, NULL, 0);
+	if (kernel->main_pid != 0)
+		waitpid(kernel->main_pid, NULL, 0);
+	vm_pressure_close(&kernel->pressure);
 	for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++) {
 		if (kernel->channels[i] >= 0)
 			close(kernel->channels[i]);
@@ -762,7 +814,8 @@ static bool touch_apply(struct vm_kernel *kernel, const struct vm_step *step,
 	struct wire_answer answer;
 	bool is_bytes = step->verb == VERB_STORE_BYTES;
 	request.arguments[0] = step->address;
-	request.arguments[1] = is_bytes ? 1 : step->bytes / SCRIPT_PAGE_BYTES;
+	request.arguments[1] = is_bytes ? 1 : step->touches;
+	request.order = step->order;
 	request.arguments[2] = SCRIPT_PAGE_BYTES;
 	request.arguments[3] = is_bytes ? step->bytes : 1;
 	request.arguments[4] = step->verb == VERB_LOAD	  ? WIRE_LOAD
@@ -806,11 +859,23 @@ static bool fork_apply(struct vm_kernel *kernel, const struct vm_step *step)
 		return fails(kernel, "fork: %s", strerror((int)-answer.result));
 	*child = (struct kernel_process){ .pid = (pid_t)answer.result, .parent = step->process };
 	if (!hear(kernel, step->child, &child_answer) || !proc_open(kernel, step->child) ||
-	    !calibrate(kernel, step->child) || !calibrate(kernel, step->process))
+	    !own_lock(kernel, step->child) || !calibrate(kernel, step->child) ||
+	    !calibrate(kernel, step->process))
 		return false;
 	parent->minor_own += minor_own - minor;
 	parent->major_own += major_own - major;
 	return true;
+}
+
+static bool end_wait(pid_t pid)
+{
+	const struct timespec while_waiting = { .tv_nsec = 1000000 };
+	for (int i = 0; i < EXIT_WAITS_MAX; i++) {
+		if (is_gone(pid))
+			return true;
+		nanosleep(&while_waiting, NULL);
+	}
+	return false;
 }
 
 static bool exit_apply(struct vm_kernel *kernel, const struct vm_step *step)
@@ -828,30 +893,71 @@ static bool exit_apply(struct vm_kernel *kernel, const struct vm_step *step)
 		return call(kernel, parent, SYS_wait4, arguments, &result);
 	}
 	/* An orphan: whoever reaps it, it is gone when it can no longer be told from a dead one. */
-	for (int i = 0; i < EXIT_WAITS_MAX; i++) {
-		char path[64], text[512];
-		const struct timespec while_waiting = { .tv_nsec = 1000000 };
-		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
-		if (fd >= 0)
-			close(fd);
-		text[length > 0 ? length : 0] = '\0';
-		const char *state = strrchr(text, ')');
-		if (state == NULL || state[2] == 'Z')
-			return true;
-		nanosleep(&while_waiting, NULL);
-	}
-	return fails(kernel, "a process does not end");
+	return end_wait(pid) || fails(kernel, "a process does not end");
 }
 
-bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
-		     struct vm_outcome *outcome)
+/* ---- pressure ---- */
+
+static bool pressure_apply(struct vm_kernel *kernel, const struct vm_step *step,
+			   struct vm_outcome *outcome)
 {
-	*outcome = (struct vm_outcome){ 0 };
-	if (kernel->processes[step->process].pid == 0)
-		return fails(kernel, "no such process");
+	uint64_t pages = step->new_bytes / SCRIPT_PAGE_BYTES;
 	switch (step->verb) {
+	case VERB_LIMIT:
+		outcome->error = vm_pressure_limit(&kernel->pressure, pages);
+		break;
+	case VERB_SWAP:
+		outcome->error = vm_pressure_swap(&kernel->pressure, pages);
+		break;
+	case VERB_SWAPPINESS:
+		outcome->error = vm_pressure_swappiness(&kernel->pressure, step->number);
+		break;
+	case VERB_ADJUST:
+		outcome->error = vm_pressure_adjust(kernel->processes[step->process].pid,
+						    step->number);
+		break;
+	default:
+		outcome->error = posix_fadvise(kernel->files[step->file], 0, 0,
+					       POSIX_FADV_DONTNEED);
+		break;
+	}
+	return true;
+}
+
+/* Who was killed in this step, once they have ended. */
+static bool killed_note(struct vm_kernel *kernel)
+{
+	const struct timespec while_waiting = { .tv_nsec = 1000000 };
+	for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++)
+		kernel->processes[i].is_killed = false;
+	uint64_t kills = vm_pressure_kills(&kernel->pressure);
+	for (int wait = 0; kernel->kills < kills && wait < EXIT_WAITS_MAX; wait++) {
+		for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++) {
+			struct kernel_process *p = &kernel->processes[i];
+			if (p->pid == 0 || !is_gone(p->pid))
+				continue;
+			proc_close(kernel, i);
+			p->is_killed = true;
+			kernel->kills++;
+		}
+		nanosleep(&while_waiting, NULL);
+		kills = vm_pressure_kills(&kernel->pressure);
+	}
+	return kernel->kills == kills || fails(kernel, "a killed process does not end");
+}
+
+/* ---- one step ---- */
+
+static bool step_apply(struct vm_kernel *kernel, const struct vm_step *step,
+		       struct vm_outcome *outcome)
+{
+	switch (step->verb) {
+	case VERB_LIMIT:
+	case VERB_SWAP:
+	case VERB_SWAPPINESS:
+	case VERB_ADJUST:
+	case VERB_DROP:
+		return pressure_apply(kernel, step, outcome);
 	case VERB_FORK:
 		return fork_apply(kernel, step);
 	case VERB_EXIT:
@@ -863,4 +969,24 @@ bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
 		return script_verb_is_access(step->verb) ? touch_apply(kernel, step, outcome)
 							 : call_apply(kernel, step, outcome);
 	}
+}
+
+bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
+		     struct vm_outcome *outcome)
+{
+	*outcome = (struct vm_outcome){ 0 };
+	if (kernel->processes[step->process].pid == 0)
+		return fails(kernel, "no such process");
+	if (kernel->is_limited)
+		vm_pressure_count(&kernel->pressure);
+	bool is_done = step_apply(kernel, step, outcome);
+	if (!kernel->is_limited)
+		return is_done;
+	/* Who does not answer may have been killed. */
+	if (!killed_note(kernel))
+		return false;
+	if (!kernel->processes[step->process].is_killed)
+		return is_done;
+	*outcome = (struct vm_outcome){ .signal = VM_SIGNAL_KILLED };
+	return true;
 }

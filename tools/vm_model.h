@@ -12,6 +12,8 @@ struct vm_model {
 	struct vm_space *spaces[SCRIPT_PROCESSES_MAX]; /* NULL: not forked yet, or gone */
 	struct vm_file *files[SCRIPT_FILES_MAX];
 	uint64_t tables_own;                           /* of the furniture, in pages */
+	bool is_killed[SCRIPT_PROCESSES_MAX];          /* by the step before */
+	bool is_limited;   /* its processes are in a group */
 	bool hides_frames; /* the kernel does too: zero pages look like others */
 };
 

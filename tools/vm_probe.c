@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "json.h"
 #include "locate.h"
@@ -144,12 +145,23 @@ static bool probe_areas(struct trial *trial, struct vm_profile *out)
 	return true;
 }
 
+/* Not by operations, which would take a memory cgroup: by the version it was first seen in. */
+static bool counts_late(void)
+{
+	struct utsname names;
+	unsigned version = 0, patch = 0;
+	if (uname(&names) < 0 || sscanf(names.release, "%u.%u", &version, &patch) != 2)
+		return true;
+	return version > 6 || (version == 6 && patch >= 18);
+}
+
 bool vm_probe(struct vm_profile *out, const char *helper_path, char *message,
 	      size_t message_bytes)
 {
 	static struct trial trial; /* too large for a stack */
 	struct vm_profile found = {
 		.name = "measured",
+		.counts_late = counts_late(),
 		.stack_gap_pages = STACK_GAP_PAGES,
 		.stack_limit_bytes = STACK_LIMIT_BYTES,
 		.lowest_address = number_read("/proc/sys/vm/mmap_min_addr", LOWEST_ADDRESS),
@@ -184,6 +196,7 @@ static void profile_write(const struct vm_profile *profile)
 	json_bool(&json, "reclaims_tables", profile->reclaims_tables);
 	json_bool(&json, "remaps_many", profile->remaps_many);
 	json_bool(&json, "last_page_needs_table", profile->last_page_needs_table);
+	json_bool(&json, "counts_late", profile->counts_late);
 	json_bool(&json, "merges_faulted", profile->merges_faulted);
 	json_number(&json, "stack_gap_pages", profile->stack_gap_pages);
 	json_number(&json, "stack_limit_bytes", (int64_t)profile->stack_limit_bytes);

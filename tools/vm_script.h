@@ -15,8 +15,13 @@
  *     r A 0..63, w A, x A 0              load, store, fetch one byte of each page
  *     w8 A 4092                          store 8 bytes at that byte
  *     kernel-w A, kernel-r A             have the kernel store to it, or load from it
+ *     r A back, w A 0..9 random 500 7    from the end; 500 pages of it at random, by the seed 7
  *     fork c                             a child; `c: w A` is what it does; `c: exit`
- *     expect min=64 anon=+64 areas=1     what the operation before came to
+ *     limit 8192p, limit none            what all processes may have: a memory cgroup
+ *     swap 65536p, swappiness 100        swap (zram); how readily it is used
+ *     adjust 500                         oom_score_adj
+ *     drop F                             a file on disk leaves the page cache
+ *     expect min=64 anon=+64 areas=1     what the operation before came to; killed=c
  *
  * X is a region and pages: A, A+3p, A-3p. The regions `null`, `hole` and `top` are where no program
  * can have memory. A child knows its parent's regions.
@@ -57,6 +62,11 @@ enum script_verb {
 	VERB_KERNEL_LOAD,
 	VERB_FORK,
 	VERB_EXIT,
+	VERB_LIMIT,
+	VERB_SWAP,
+	VERB_SWAPPINESS,
+	VERB_ADJUST,
+	VERB_DROP,
 	VERB_EXPECT,
 	VERB_COUNT,
 };
@@ -90,6 +100,8 @@ enum expect_key {
 	EXPECT_COPIED, /* anonymous pages that are in another frame than before */
 	EXPECT_SIGNAL,
 	EXPECT_ERROR,
+	EXPECT_SWAP,
+	EXPECT_KILLED, /* a process: its index, or -1 */
 	EXPECT_COUNT,
 };
 
@@ -118,6 +130,9 @@ struct script_op {
 	int advice;              /* enum vm_advice */
 	int child;
 	int64_t byte;            /* of w8 */
+	int64_t number;          /* of swappiness and adjust; of random: how many */
+	uint64_t seed;           /* of random */
+	bool is_backward;
 	struct script_expect expects[SCRIPT_EXPECTS_MAX];
 	size_t expect_count;
 };
@@ -138,6 +153,8 @@ struct script {
 	int file_count;
 	char processes[SCRIPT_PROCESSES_MAX][SCRIPT_NAME_BYTES];
 	int process_count;
+	bool is_limited;     /* its processes are in a group: it has a limit, or swap */
+	bool has_swap;
 	char message[2 * SCRIPT_LINE_BYTES]; /* what is wrong with it, when it is */
 };
 

@@ -59,6 +59,7 @@ const struct command command_vm_run = {
 static const struct command_option diff_options[] = {
 	{ .name = "random", .value = "SEED,N", .help = "play N random scripts, the first by SEED" },
 	{ .name = "operations", .value = "N", .help = "operations of a random script: 200" },
+	{ .name = "figures", .help = "also what each operation changed, in kernel and model" },
 	{ .name = "profile", .value = "NAME",
 	  .help = "the model's kernel; measured on the running one without this" },
 	{ .name = "off", .value = "RULE",

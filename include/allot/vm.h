@@ -6,12 +6,14 @@
  *                   fault curves and traces: what becomes of an access that is allowed
  * vm_machine.h      address spaces by the rules of the Linux kernel: areas, page faults, fork and
  *                   their counters: what is allowed, and what the kernel does about the rest
+ * vm_group.h        memory under pressure: limits, swap, and the killing of processes
  * vm_kernel_memory.h  the kernel's own memory: slab caches, kmalloc, vmalloc
  * vm_memory.h       physical memory in figures: watermarks, what is available, who is killed
  */
 #ifndef ALLOT_VM_H
 #define ALLOT_VM_H
 
+#include <allot/vm_group.h>
 #include <allot/vm_kernel_memory.h>
 #include <allot/vm_machine.h>
 #include <allot/vm_memory.h>

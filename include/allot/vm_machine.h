@@ -49,6 +49,8 @@ struct vm_profile {
 	bool remaps_many;              /* mremap moves several areas at once: mm/mremap.c, 6.17 */
 	bool last_page_needs_table;    /* before pages around the last one of a file are mapped:
 					  mm/filemap.c, 6.18 */
+	bool counts_late;              /* reclaim goes by counts of up to some seconds ago:
+					  mm/vmscan.c, 6.18 */
 	bool merges_faulted;           /* an area adopts anonymous memory on merging: mm/vma.c */
 	uint32_t stack_gap_pages;      /* kept free below areas that grow down: mm/mmap.c */
 	uint64_t stack_limit_bytes;    /* RLIMIT_STACK */
@@ -248,6 +250,7 @@ enum vm_signal {
 	VM_SIGSEGV_KERNEL, /* SI_KERNEL: no address at all, general protection */
 	VM_SIGBUS_ADRERR,  /* BUS_ADRERR: behind the end of the file */
 	VM_SIGBUS_MEMORY,  /* the machine has no frame left; where Linux would kill a process */
+	VM_SIGNAL_KILLED,  /* the group was out of memory, and it was chosen: see vm_group.h */
 };
 
 const char *vm_signal_name(enum vm_signal signal);
@@ -270,6 +273,9 @@ enum vm_reason {
 	VM_REASON_HUGE_DEMAND,   /* first write of a huge page */
 	VM_REASON_HUGE_ZERO_WRITE,
 	VM_REASON_HUGE_REUSE,
+	VM_REASON_SWAP_CACHE,    /* the page of a swap slot was still, or already, in memory */
+	VM_REASON_SWAP_IN,       /* read from swap: a major fault */
+	VM_REASON_FILE_IN,       /* page of a file read from disk: a major fault */
 	VM_REASON_COUNT,
 };
 
@@ -301,6 +307,7 @@ struct vm_counters {
 	uint64_t rss_file;                    /* RssFile */
 	uint64_t rss_shared;                  /* RssShmem */
 	uint64_t rss_max;                     /* the most their sum has been */
+	uint64_t swapped;                     /* VmSwap */
 	uint64_t total;                       /* VmSize */
 	uint64_t total_max;                   /* VmPeak */
 	uint64_t locked;                      /* VmLck */
@@ -359,6 +366,7 @@ enum vm_page_state {
 	VM_PAGE_SHARED,    /* of shared memory */
 	VM_PAGE_GUARD,     /* a mark that makes every access fail */
 	VM_PAGE_FURNITURE,
+	VM_PAGE_SWAPPED,   /* in swap, or on its way */
 };
 
 const char *vm_page_state_name(enum vm_page_state state);

@@ -4,6 +4,7 @@
  * (arch/x86/mm/fault.c; CSAPP 9.7.2, figure 9.28).
  */
 #include "vm/fault.h"
+#include "vm/group.h"
 #include "vm/merge.h"
 #include "vm/page.h"
 
@@ -109,6 +110,10 @@ struct vm_touched vm_touch(struct vm_space *space, uint64_t address, uint64_t by
 			return (struct vm_touched){VM_SIGSEGV_KERNEL, at};
 		while (!walk(space, at, kind)) {
 			enum vm_signal signal = fault(space, at, kind);
+			if (space->is_killed) {
+				group_space_empty(space);
+				signal = VM_SIGNAL_KILLED;
+			}
 			if (signal != VM_SIGNAL_NONE)
 				return (struct vm_touched){signal, at};
 		}

@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/text.h"
 #include "vm/file.h"
+#include "vm/group.h"
 #include "vm/merge.h"
 #include "vm/page.h"
 
@@ -25,7 +26,7 @@ static const struct vm_profile profiles[] = {
 	{ .name = "linux-6.18", .fault_around_pages = 16, .huge = VM_HUGE_ADVISED,
 	  .has_huge_zero_page = true, .places_huge = true, .stack_flag_is_small = true,
 	  .reclaims_tables = true, .remaps_many = true, .last_page_needs_table = true,
-	  .merges_faulted = true,
+	  .counts_late = true, .merges_faulted = true,
 	  .stack_gap_pages = 256, .stack_limit_bytes = 8 << 20, .lowest_address = 0x10000,
 	  .area_count_max = 65530 },
 	{ .name = "linux-5.10", .fault_around_pages = 16, .huge = VM_HUGE_ADVISED,
@@ -117,6 +118,7 @@ void vm_machine_destroy(struct vm_machine *machine)
 	if (machine == NULL)
 		return;
 	/* The machine itself lies in its pool. */
+	group_finish(machine);
 	struct pool pool = machine->pool;
 	frames_finish(&machine->frames);
 	pool_finish(&pool);
@@ -150,11 +152,7 @@ void vm_space_exit(struct vm_space *space)
 {
 	struct vm_machine *machine = space->machine;
 	struct vm_space **link = &machine->spaces;
-	while (space->areas.first != NULL) {
-		struct area *area = space->areas.first;
-		pages_drop(space, area->start, area->end, DROP_GUARDS);
-		space_area_delete(space, area);
-	}
+	group_space_empty(space);
 	tables_finish(space);
 	while (*link != space)
 		link = &(*link)->next;
