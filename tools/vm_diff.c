@@ -34,7 +34,8 @@ struct diff {
 	uint64_t seed, random_count;
 	size_t operations_each;
 	bool is_json, shows_figures;
-	uint64_t skipped;               /* scripts with limits, where the kernel has none */
+	uint64_t of_model;              /* scripts that are for the model alone */
+	uint64_t skipped;               /* scripts that cannot be had here */
 	char reason[CHECK_BYTES];       /* of the last one */
 	uint64_t scripts, operations;   /* played */
 	uint64_t mismatches, disturbed; /* scripts */
@@ -182,18 +183,41 @@ static void mismatch_note(struct diff *diff)
 
 /* ---- all scripts ---- */
 
-/* Does the script need limits that cannot be had here? */
-static bool is_left_out(struct diff *diff, const struct script *script)
+/* Are pages advised to leave, for which there would have to be no swap? */
+static bool needs_no_swap(const struct script *script)
+{
+	for (size_t i = 0; i < script->op_count; i++)
+		if (script->ops[i].verb == VERB_ADVISE &&
+		    script->ops[i].advice == VM_ADVISE_PAGEOUT)
+			return true;
+	return false;
+}
+
+/* Can the script be had here? False with diff->reason. */
+static bool is_possible(struct diff *diff, const struct script *script)
 {
 	bool needs_swappiness = false;
-	if (!script->is_limited)
+	if (!script->is_limited && needs_no_swap(script) && vm_pressure_has_swap()) {
+		snprintf(diff->reason, sizeof(diff->reason), "the machine has swap");
 		return false;
+	}
+	if (!script->is_limited)
+		return true;
 	for (size_t i = 0; i < script->op_count; i++)
 		needs_swappiness |= script->ops[i].verb == VERB_SWAPPINESS;
-	bool is_possible = vm_pressure_possible(script->has_swap, needs_swappiness, diff->reason,
-						sizeof(diff->reason));
-	diff->skipped += !is_possible;
-	return !is_possible;
+	return vm_pressure_possible(script->has_swap, needs_swappiness, diff->reason,
+				    sizeof(diff->reason));
+}
+
+static bool is_left_out(struct diff *diff, const struct script *script)
+{
+	if (script->frames > 0) {
+		diff->of_model++;
+		return true;
+	}
+	bool is_skipped = !is_possible(diff, script);
+	diff->skipped += is_skipped;
+	return is_skipped;
 }
 
 static int files_play(struct diff *diff, int count, char **paths)
@@ -260,9 +284,11 @@ static void result_write(const struct diff *diff)
 	       "kernel (measured) and the model (exact); %" PRIu64 " scripts were disturbed and "
 	       "played again\n", diff->scripts, diff->operations, diff->mismatches,
 	       diff->disturbed);
+	if (diff->of_model > 0)
+		printf("%" PRIu64 " scripts skipped, of machines with few frames: only the model "
+		       "has those\n", diff->of_model);
 	if (diff->skipped > 0)
-		printf("%" PRIu64 " scripts with limits skipped: %s\n", diff->skipped,
-		       diff->reason);
+		printf("%" PRIu64 " scripts skipped: %s\n", diff->skipped, diff->reason);
 	if (diff->hides_frames)
 		puts("n/a: which pages are the zero page, and which were copied; it takes root");
 }
@@ -281,6 +307,7 @@ static void result_write_json(const struct diff *diff)
 	json_number(&json, "operations", (int64_t)diff->operations);
 	json_number(&json, "mismatches", (int64_t)diff->mismatches);
 	json_number(&json, "disturbed", (int64_t)diff->disturbed);
+	json_number(&json, "of_model", (int64_t)diff->of_model);
 	json_number(&json, "skipped", (int64_t)diff->skipped);
 	json_text(&json, "skipped_because", diff->skipped > 0 ? diff->reason : NULL);
 	json_bool(&json, "sees_frames", !diff->hides_frames);

@@ -51,7 +51,10 @@ bool vm_model_open(struct vm_model *model, const struct script *script,
 		   const struct vm_config *config, const struct vm_furniture *furniture,
 		   size_t furniture_count)
 {
-	*model = (struct vm_model){ .machine = vm_machine_create(config) };
+	struct vm_config settled = *config;
+	if (script->frames > 0)
+		settled.frame_count = (uint64_t)script->frames;
+	*model = (struct vm_model){ .machine = vm_machine_create(&settled) };
 	if (model->machine == NULL)
 		return false;
 	model->spaces[0] = vm_space_create(model->machine);
@@ -63,7 +66,9 @@ bool vm_model_open(struct vm_model *model, const struct script *script,
 		return false;
 	}
 	model->is_limited = script->is_limited;
-	if (script->is_limited && !vm_group_create(model->machine)) {
+	const struct vm_shortage_settings shortage = { .panic_on_oom = script->panics };
+	if ((script->is_limited && !vm_group_create(model->machine)) ||
+	    (script->frames > 0 && !vm_shortage_on(model->machine, &shortage))) {
 		vm_model_close(model);
 		return false;
 	}

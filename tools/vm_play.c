@@ -323,6 +323,12 @@ int64_t vm_play_value(const struct vm_play *play, enum expect_key key)
 		return (int64_t)play->outcome.error;
 	case EXPECT_SWAP:
 		return (int64_t)(now->swap - old->swap);
+	case EXPECT_KSWAPD:
+		return (int64_t)(play->shortage.stolen_kswapd -
+				 play->shortage_before.stolen_kswapd);
+	case EXPECT_DIRECT:
+		return (int64_t)(play->shortage.stolen_direct -
+				 play->shortage_before.stolen_direct);
 	case EXPECT_KILLED:
 		return play->killed;
 	default:
@@ -412,15 +418,18 @@ enum play_result vm_play_next(struct vm_play *play)
 	play->outcome = (struct vm_outcome){ 0 };
 	play->killed = -1;
 	play->is_skipped = op->verb == VERB_FILE || op->verb == VERB_MEMORY ||
+			   op->verb == VERB_FRAMES ||
 			   play->model.spaces[op->process] == NULL ||
 			   !vm_step_make(&step, op, &play->places,
 					 vm_model_break(&play->model, op->process));
 	counters_note(play, op->process, &play->counters_before);
+	vm_shortage_get(play->model.machine, &play->shortage_before);
 	if (play->is_skipped)
 		return PLAY_GOES_ON;
 	play->operations++;
 	enum play_result applied = apply(play, &step);
 	counters_note(play, op->process, &play->counters);
+	vm_shortage_get(play->model.machine, &play->shortage);
 	if (applied != PLAY_GOES_ON)
 		return applied;
 	vm_places_update(&play->places, op, &play->outcome);

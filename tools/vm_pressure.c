@@ -112,6 +112,13 @@ bool vm_pressure_possible(bool needs_swap, bool needs_swappiness, char *reason,
 	return found == NULL;
 }
 
+bool vm_pressure_has_swap(void)
+{
+	char text[TEXT_BYTES];
+	/* The first line names the columns. */
+	return text_read("/proc/swaps", text) && strstr(text, "\n/") != NULL;
+}
+
 /* ---- the janitor ---- */
 
 static void nap(void)

@@ -37,6 +37,9 @@ struct vm_pressure {
 bool vm_pressure_possible(bool needs_swap, bool needs_swappiness, char *reason,
 			  size_t reason_bytes);
 
+/* Has the machine swap? Then what is advised to leave does, which the model without has not. */
+bool vm_pressure_has_swap(void);
+
 /* A cgroup without a limit, and a device for swap if asked for. False with pressure->message. */
 bool vm_pressure_open(struct vm_pressure *pressure, bool needs_swap);
 

@@ -26,16 +26,18 @@ struct run_options {
 /* What a row shows, in this order. */
 static const enum expect_key columns[] = {
 	EXPECT_MIN, EXPECT_MAJ, EXPECT_ANON, EXPECT_FILE, EXPECT_SHARED, EXPECT_TABLES,
-	EXPECT_AREAS, EXPECT_SWAP,
+	EXPECT_AREAS, EXPECT_SWAP, EXPECT_KSWAPD, EXPECT_DIRECT,
 };
 enum {
 	COLUMNS = sizeof(columns) / sizeof(columns[0]),
 };
 
-/* Swap comes last, and only where there may be some. */
+/* Swap, and then who freed pages, come last, where there may be some. */
 static size_t column_count(const struct vm_play *play)
 {
-	return play->script->is_limited ? COLUMNS : COLUMNS - 1;
+	if (play->script->frames > 0)
+		return COLUMNS;
+	return play->script->is_limited ? COLUMNS - 2 : COLUMNS - 3;
 }
 
 static const struct vm_profile *profile_of(const struct run_options *options)
@@ -75,7 +77,8 @@ static const char *killed_name(const struct vm_play *play)
 static void row_write(const struct vm_play *play, const struct run_options *options)
 {
 	const struct script_op *op = play->op;
-	bool is_file = op->verb == VERB_FILE || op->verb == VERB_MEMORY;
+	bool is_file = op->verb == VERB_FILE || op->verb == VERB_MEMORY ||
+		       op->verb == VERB_FRAMES;
 	bool is_gone = play->model.spaces[op->process] == NULL;
 	printf("%-*s", TEXT_COLUMNS, op->text);
 	if (is_gone && play->killed >= 0)

@@ -20,6 +20,7 @@ enum {
 	PAGES_MAX = 1 << 22, /* 16 GiB */
 	FILE_PAGES_MAX = 1 << 14,
 	RANDOM_MAX = 1 << 24,
+	FRAMES_MIN = 128,
 };
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -37,7 +38,8 @@ static const struct entry verbs[] = {
 	{ "brk", VERB_BREAK }, { "r", VERB_LOAD }, { "w", VERB_STORE }, { "x", VERB_FETCH },
 	{ "w8", VERB_STORE_BYTES }, { "kernel-w", VERB_KERNEL_STORE },
 	{ "kernel-r", VERB_KERNEL_LOAD }, { "fork", VERB_FORK }, { "exit", VERB_EXIT },
-	{ "limit", VERB_LIMIT }, { "swap", VERB_SWAP }, { "swappiness", VERB_SWAPPINESS },
+	{ "frames", VERB_FRAMES }, { "limit", VERB_LIMIT }, { "swap", VERB_SWAP },
+	{ "swappiness", VERB_SWAPPINESS },
 	{ "adjust", VERB_ADJUST }, { "drop", VERB_DROP },
 	{ "expect", VERB_EXPECT }, { NULL, 0 },
 };
@@ -63,7 +65,8 @@ static const struct entry expects[] = {
 	{ "locked", EXPECT_LOCKED }, { "total", EXPECT_TOTAL }, { "areas", EXPECT_AREAS },
 	{ "zero", EXPECT_ZERO }, { "huge", EXPECT_HUGE },
 	{ "copied", EXPECT_COPIED }, { "signal", EXPECT_SIGNAL },
-	{ "error", EXPECT_ERROR }, { "swap", EXPECT_SWAP }, { "killed", EXPECT_KILLED },
+	{ "error", EXPECT_ERROR }, { "swap", EXPECT_SWAP }, { "kswapd", EXPECT_KSWAPD },
+	{ "direct", EXPECT_DIRECT }, { "killed", EXPECT_KILLED },
 	{ NULL, 0 },
 };
 
@@ -563,6 +566,17 @@ static bool limit_read(struct line *line)
 			  &line->op->pages);
 }
 
+static bool frames_read(struct line *line)
+{
+	struct script *script = line->script;
+	script->is_limited = true;
+	if (!pages_take(line, "the number of frames, as 4096p", FRAMES_MIN, PAGES_MAX,
+			&script->frames))
+		return false;
+	script->panics = word_take_if(line, "panic");
+	return true;
+}
+
 static bool drop_read(struct line *line)
 {
 	bool is_wrong = false;
@@ -603,6 +617,8 @@ static bool operands_read(struct line *line)
 	case VERB_STORE:
 	case VERB_FETCH:
 		return access_read(line);
+	case VERB_FRAMES:
+		return frames_read(line);
 	case VERB_LIMIT:
 	case VERB_SWAP:
 		return limit_read(line);

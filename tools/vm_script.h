@@ -20,6 +20,7 @@
  *     limit 8192p, limit none            what all processes may have: a memory cgroup
  *     swap 65536p, swappiness 100        swap (zram); how readily it is used
  *     adjust 500                         oom_score_adj
+ *     frames 4096p, frames 4096p panic   the machine has so many: for the model alone
  *     drop F                             a file on disk leaves the page cache
  *     expect min=64 anon=+64 areas=1     what the operation before came to; killed=c
  *
@@ -62,6 +63,7 @@ enum script_verb {
 	VERB_KERNEL_LOAD,
 	VERB_FORK,
 	VERB_EXIT,
+	VERB_FRAMES,
 	VERB_LIMIT,
 	VERB_SWAP,
 	VERB_SWAPPINESS,
@@ -101,6 +103,8 @@ enum expect_key {
 	EXPECT_SIGNAL,
 	EXPECT_ERROR,
 	EXPECT_SWAP,
+	EXPECT_KSWAPD, /* pages it freed */
+	EXPECT_DIRECT, /* pages freed by those who wanted one */
 	EXPECT_KILLED, /* a process: its index, or -1 */
 	EXPECT_COUNT,
 };
@@ -155,6 +159,8 @@ struct script {
 	int process_count;
 	bool is_limited;     /* its processes are in a group: it has a limit, or swap */
 	bool has_swap;
+	int64_t frames;      /* of its machine, which is short of them; 0: there are plenty */
+	bool panics;         /* rather than kill */
 	char message[2 * SCRIPT_LINE_BYTES]; /* what is wrong with it, when it is */
 };
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include <allot/vm_machine.h>
+#include <allot/vm_memory.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -84,6 +85,36 @@ struct vm_group_view {
 	uint64_t kills;                   /* oom_kill */
 };
 void vm_group_get(const struct vm_machine *machine, struct vm_group_view *out);
+
+/* ---- a machine short of memory ------------------------------------------------------------ */
+
+/* What a machine does when its own frames run short; zeros are what Linux has unless it is set. */
+struct vm_shortage_settings {
+	uint64_t min_free_kib;     /* min_free_kbytes; 0: by the amount of memory */
+	uint64_t kswapd_every;     /* pages taken, while kswapd is awake, for 32 it frees; 0: 16 */
+	unsigned panic_on_oom;     /* 1 or 2: stop rather than kill */
+	bool kills_allocating;     /* oom_kill_allocating_task */
+};
+
+/*
+ * From now on the machine reclaims: as one zone with watermarks, kswapd below the low one, who
+ * asks for pages below the lowest one, and the killer, or a panic, when nothing can leave; without,
+ * who asks fails when the last frame is lent. Puts all spaces in a group if there is none; limits
+ * and swap are as for that. How fast kswapd is beside the processes is said, not known: figures of
+ * it are an estimate. False when the system has no memory. mm/page_alloc.c, mm/vmscan.c.
+ */
+bool vm_shortage_on(struct vm_machine *machine, const struct vm_shortage_settings *settings);
+
+/* What came of it: /proc/vmstat. All 0 before vm_shortage_on(). */
+struct vm_shortage_view {
+	struct vm_watermarks marks;               /* pages */
+	bool is_awake;                            /* kswapd */
+	bool has_panicked;                        /* nobody gets a page any more */
+	uint64_t wakes, stalls;                   /* pageoutrun; allocstall */
+	uint64_t scanned_kswapd, stolen_kswapd;   /* pgscan_kswapd, pgsteal_kswapd */
+	uint64_t scanned_direct, stolen_direct;
+};
+void vm_shortage_get(const struct vm_machine *machine, struct vm_shortage_view *out);
 
 #pragma GCC visibility pop
 

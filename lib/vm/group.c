@@ -17,13 +17,15 @@
 #include "vm/memory.h"
 #include "vm/merge.h"
 #include "vm/page.h"
+#include "vm/shortage.h"
 #include "vm/swapping.h"
 
 enum {
 	CHARGE_BATCH = 64,        /* MEMCG_CHARGE_BATCH */
-	RETRIES = 16,             /* MAX_RECLAIM_RETRIES */
 	RECORD_BYTES = 584,       /* a node of the tree of a file's pages, and whose it is */
 };
+
+static const struct reclaim_request group_request = {.who = RECLAIM_GROUP, .wanted = 1};
 
 /* ---- what reclaim asks ---- */
 
@@ -100,7 +102,8 @@ static struct vm_oom_input oom_input(const struct vm_space *space)
 	};
 }
 
-static bool victim_choose(const struct group *group, struct vm_oom_input *inputs, size_t count,
+static bool victim_choose(const struct group *group, const struct vm_space *charging,
+			  bool is_machine, struct vm_oom_input *inputs, size_t count,
 			  struct vm_space **out_victim)
 {
 	struct vm_space *space = group->machine->spaces;
@@ -110,12 +113,20 @@ static bool victim_choose(const struct group *group, struct vm_oom_input *inputs
 		.allocating = count,
 	};
 	size_t victim;
-	if (group->has_swap && group->reclaim.swappiness != 0)
+	if (is_machine)
+		shortage_settings(group, &settings);
+	if (group->has_swap && (is_machine || group->reclaim.swappiness != 0))
 		settings.total_pages += group->swap.count - 1;
 	/* The newest space comes first: the oldest one is looked at first. */
-	for (size_t i = count; i-- > 0; space = space->next)
+	for (size_t i = count; i-- > 0; space = space->next) {
 		inputs[i] = oom_input(space);
-	if (vm_oom_choose(inputs, count, &settings, &victim) != VM_OOM_KILL)
+		if (space == charging)
+			settings.allocating = i;
+	}
+	enum vm_oom_verdict verdict = vm_oom_choose(inputs, count, &settings, &victim);
+	if (is_machine && verdict == VM_OOM_PANIC)
+		group->shortage->has_panicked = true;
+	if (verdict != VM_OOM_KILL)
 		return false;
 	space = group->machine->spaces;
 	for (size_t i = count - 1; i > victim; i--)
@@ -124,8 +135,7 @@ static bool victim_choose(const struct group *group, struct vm_oom_input *inputs
 	return true;
 }
 
-/* Somebody has to go, for `charging` to get a page: false when nobody can. */
-static bool kill_one(struct group *group, struct vm_space *charging)
+bool group_kill(struct group *group, struct vm_space *charging, bool is_machine)
 {
 	struct vm_machine *machine = group->machine;
 	struct vm_space *victim;
@@ -135,7 +145,7 @@ static bool kill_one(struct group *group, struct vm_space *charging)
 	struct vm_oom_input *inputs = pool_take(&machine->pool, count * sizeof(*inputs));
 	if (inputs == NULL)
 		return false;
-	bool is_chosen = victim_choose(group, inputs, count, &victim);
+	bool is_chosen = victim_choose(group, charging, is_machine, inputs, count, &victim);
 	pool_give(&machine->pool, inputs, count * sizeof(*inputs));
 	if (!is_chosen)
 		return false;
@@ -161,7 +171,7 @@ static bool usage_raise(struct group *group, uint64_t pages)
 bool group_charge(struct vm_space *space)
 {
 	struct group *group = space->machine->group;
-	int retries = RETRIES;
+	int retries = GROUP_RETRIES;
 	/* Whose doing it is: a child that is being made is its parent's. */
 	struct vm_space *charging = space->forked_by != NULL ? space->forked_by : space;
 	if (charging->is_killed)
@@ -175,12 +185,12 @@ bool group_charge(struct vm_space *space)
 		return true;
 	}
 	while (!usage_raise(group, 1)) {
-		uint64_t reclaimed = reclaim_run(&group->reclaim, 1);
+		uint64_t reclaimed = reclaim_run(&group->reclaim, &group_request);
 		if (group->usage < group->limit || reclaimed > 0 || retries-- > 0)
 			continue;
-		if (!kill_one(group, charging) || charging->is_killed)
+		if (!group_kill(group, charging, false) || charging->is_killed)
 			return false;
-		retries = RETRIES;
+		retries = GROUP_RETRIES;
 	}
 	return true;
 }
@@ -204,7 +214,7 @@ uint32_t group_frame_take(struct vm_space *space, uint64_t address, enum frame_u
 	bool is_free = is_table && !rule(space, VM_RULE_charge_tables);
 	if (group == NULL || is_free)
 		return frame_take(&space->machine->frames, 0, use);
-	if (!group_charge(space))
+	if ((group->shortage != NULL && !shortage_meet(space)) || !group_charge(space))
 		return FRAME_NONE;
 	uint32_t number = frame_take(&space->machine->frames, 0, use);
 	if (number == FRAME_NONE) {
@@ -337,7 +347,7 @@ struct vm_result vm_group_limit(struct vm_machine *machine, uint64_t pages)
 			group->usage -= group->stock;
 			group->stock = 0;
 			has_drained = true;
-		} else if (reclaim_run(&group->reclaim, 1) == 0) {
+		} else if (reclaim_run(&group->reclaim, &group_request) == 0) {
 			return result_error(EBUSY);
 		}
 	}
@@ -386,8 +396,8 @@ void vm_group_get(const struct vm_machine *machine, struct vm_group_view *out)
 		.inactive_file = lengths[LRU_INACTIVE_FILE],
 		.active_file = lengths[LRU_ACTIVE_FILE],
 		.unevictable = lengths[LRU_LOCKED],
-		.scanned = group->reclaim.scanned,
-		.stolen = group->reclaim.stolen,
+		.scanned = group->reclaim.work[RECLAIM_GROUP].scanned,
+		.stolen = group->reclaim.work[RECLAIM_GROUP].stolen,
 		.activated = group->reclaim.activated,
 		.deactivated = group->reclaim.deactivated,
 		.refaulted = group->reclaim.refaulted,

@@ -34,9 +34,20 @@ struct group {
 	uint64_t usage, usage_max;  /* charged, stock included */
 	uint64_t stock;             /* charged by one processor and not used yet */
 	uint64_t kills;
+	struct shortage *shortage;  /* of the machine itself: NULL, it has to do with its frames */
 	uint64_t record_bytes;      /* charged for the kernel's records of pages of files */
 	uint32_t pinned;            /* a frame in use just now: it stays */
 };
+
+enum {
+	GROUP_RETRIES = 16,    /* MAX_RECLAIM_RETRIES: reclaims in vain before one is killed */
+};
+
+/*
+ * Somebody has to go, for `charging` to get a page, the group being at its limit, or the machine
+ * itself being short: false when nobody can.
+ */
+bool group_kill(struct group *group, struct vm_space *charging, bool is_machine);
 
 /* Charge a page to the group of a space: false when it cannot be had, or the space is killed. */
 bool group_charge(struct vm_space *space);

@@ -19,6 +19,7 @@ enum {
 
 /* One reclaim. mm/vmscan.c struct scan_control. */
 struct scan {
+	const struct reclaim_request *request;
 	uint64_t wanted, reclaimed;
 	int priority;
 	uint64_t cost[RECLAIM_KINDS];
@@ -26,6 +27,7 @@ struct scan {
 	bool must_deactivate;     /* both lists, whatever their lengths */
 	bool has_skipped;         /* an active list, which could have been looked at */
 	bool trims_cache;         /* files alone: they have plenty that is not used again */
+	bool spares_cache;        /* processes alone: files have hardly anything left */
 };
 
 bool reclaim_init(struct reclaim *reclaim, uint32_t count, const struct reclaim_owner *owner)
@@ -205,13 +207,14 @@ static enum verdict judge(const struct reclaim *reclaim, struct lru_page *page,
 	return VERDICT_KEEP;
 }
 
-static uint64_t inactive_shrink(struct reclaim *reclaim, uint32_t count, enum lru_list list)
+static uint64_t inactive_shrink(struct reclaim *reclaim, uint32_t count, enum lru_list list,
+				struct reclaim_work *work)
 {
 	uint32_t pages[RECLAIM_CLUSTER];
 	uint64_t gone = 0, written = 0;
 	lru_drain(&reclaim->lru);
 	count = lru_isolate(&reclaim->lru, list, count, pages);
-	reclaim->scanned += count;
+	work->scanned += count;
 	for (uint32_t i = 0; i < count; i++) {
 		struct lru_page *page = &reclaim->lru.pages[pages[i]];
 		struct reclaim_seen seen = {0};
@@ -233,7 +236,7 @@ static uint64_t inactive_shrink(struct reclaim *reclaim, uint32_t count, enum lr
 		}
 		put_back(reclaim, pages[i], seen.is_locked);
 	}
-	reclaim->stolen += gone;
+	work->stolen += gone;
 	if (count > 0)
 		cost_note(reclaim, kind_of(list), written, count - gone);
 	return gone;
@@ -254,14 +257,24 @@ static void scan_prepare(const struct reclaim *reclaim, struct scan *scan)
 	}
 	scan->trims_cache = lengths_of(reclaim)[LRU_INACTIVE_FILE] >> scan->priority != 0 &&
 			    !scan->may_deactivate[RECLAIM_FILE];
+	uint64_t files = lengths_of(reclaim)[LRU_ACTIVE_FILE] +
+			 lengths_of(reclaim)[LRU_INACTIVE_FILE];
+	scan->spares_cache = scan->request->who != RECLAIM_GROUP &&
+			     files + scan->request->free <= scan->request->high &&
+			     !scan->may_deactivate[RECLAIM_ANON] &&
+			     lengths_of(reclaim)[LRU_INACTIVE_ANON] >> scan->priority != 0;
 }
 
 /* Pages of each list to look at: mm/vmscan.c get_scan_count(). */
 static void counts_get(const struct reclaim *reclaim, const struct scan *scan,
 		       uint64_t counts[LRU_LISTS])
 {
-	bool files_only = !reclaim->owner.can_swap(reclaim->owner.context) ||
-			  reclaim->swappiness == 0 || (scan->priority > 0 && scan->trims_cache);
+	bool can_swap = reclaim->owner.can_swap(reclaim->owner.context);
+	bool is_group = scan->request->who == RECLAIM_GROUP;
+	bool is_last = scan->priority == 0 && reclaim->swappiness != 0;
+	bool anon_only = can_swap && !is_last && scan->spares_cache;
+	bool files_only = !can_swap || (is_group && reclaim->swappiness == 0) ||
+			  (!is_last && !anon_only && scan->trims_cache);
 	uint64_t all = scan->cost[RECLAIM_ANON] + scan->cost[RECLAIM_FILE];
 	uint64_t anon_cost = all + scan->cost[RECLAIM_ANON];
 	uint64_t file_cost = all + scan->cost[RECLAIM_FILE];
@@ -275,7 +288,9 @@ static void counts_get(const struct reclaim *reclaim, const struct scan *scan,
 		uint64_t count = reclaim->lru.lengths[list] >> scan->priority;
 		if (files_only)
 			count = kind == RECLAIM_FILE ? count : 0;
-		else if (scan->priority > 0)
+		else if (anon_only)
+			count = kind == RECLAIM_ANON ? count : 0;
+		else if (!is_last)
 			count = count * share[kind] / (share[RECLAIM_ANON] + share[RECLAIM_FILE]);
 		counts[list] = count;
 	}
@@ -285,7 +300,7 @@ static uint64_t list_shrink(struct reclaim *reclaim, struct scan *scan, uint32_t
 			    enum lru_list list)
 {
 	if (!is_active_list(list))
-		return inactive_shrink(reclaim, count, list);
+		return inactive_shrink(reclaim, count, list, &reclaim->work[scan->request->who]);
 	if (scan->may_deactivate[kind_of(list)])
 		active_shrink(reclaim, count, list);
 	else
@@ -321,6 +336,8 @@ static bool counts_balance(const uint64_t targets[LRU_LISTS], uint64_t counts[LR
 static void lists_shrink(struct reclaim *reclaim, struct scan *scan)
 {
 	uint64_t targets[LRU_LISTS], counts[LRU_LISTS], gone = 0;
+	/* So that all lists age alike, the first round of the machine's goes on to its end. */
+	bool is_whole = scan->request->who == RECLAIM_DIRECT && scan->priority == PRIORITY_FIRST;
 	counts_get(reclaim, scan, counts);
 	for (int i = LRU_INACTIVE_ANON; i <= LRU_ACTIVE_FILE; i++)
 		targets[i] = counts[i];
@@ -332,7 +349,7 @@ static void lists_shrink(struct reclaim *reclaim, struct scan *scan)
 			counts[list] -= count;
 			gone += list_shrink(reclaim, scan, count, (enum lru_list)list);
 		}
-		if (gone >= scan->wanted && !counts_balance(targets, counts))
+		if (gone >= scan->wanted && !is_whole && !counts_balance(targets, counts))
 			break;
 	}
 	scan->reclaimed += gone;
@@ -352,9 +369,12 @@ static void rounds_run(struct reclaim *reclaim, struct scan *scan)
 		reclaim->activations_seen[kind] = activations_of(reclaim)[kind];
 }
 
-uint64_t reclaim_run(struct reclaim *reclaim, uint64_t wanted)
+uint64_t reclaim_run(struct reclaim *reclaim, const struct reclaim_request *request)
 {
-	struct scan scan = {.wanted = wanted > RECLAIM_CLUSTER ? wanted : RECLAIM_CLUSTER};
+	struct scan scan = {
+		.request = request,
+		.wanted = request->wanted > RECLAIM_CLUSTER ? request->wanted : RECLAIM_CLUSTER,
+	};
 	rounds_run(reclaim, &scan);
 	/* Once more when nothing came of it: the kernel takes all groups then, of which we have
 	   one. */

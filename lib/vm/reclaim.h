@@ -59,6 +59,25 @@ struct reclaim_owner {
 	bool (*can_swap)(void *context);
 };
 
+/* Who wants pages to leave. */
+enum reclaim_who {
+	RECLAIM_GROUP,            /* a process in a group that is at its limit */
+	RECLAIM_DIRECT,           /* a process, the machine being short of memory */
+	RECLAIM_KSWAPD,           /* nobody has to wait for it */
+	RECLAIM_WHOS,
+};
+
+struct reclaim_request {
+	enum reclaim_who who;
+	uint64_t wanted;          /* pages; 32 at least */
+	uint64_t free, high;      /* of the machine: pages, and the high watermark */
+};
+
+/* Work done, as /proc/vmstat counts it for each of them. */
+struct reclaim_work {
+	uint64_t scanned, stolen;
+};
+
 enum reclaim_kind {
 	RECLAIM_ANON,
 	RECLAIM_FILE,
@@ -76,7 +95,8 @@ struct reclaim {
 	uint64_t activations_known[RECLAIM_KINDS];
 	uint64_t lengths_known[LRU_LISTS];    /* added up last */
 	uint64_t activations_seen[RECLAIM_KINDS]; /* at the end of the last reclaim */
-	uint64_t scanned, stolen, activated, deactivated, refaulted; /* as memory.stat counts */
+	struct reclaim_work work[RECLAIM_WHOS];
+	uint64_t activated, deactivated, refaulted; /* as memory.stat counts */
 };
 
 /* `count` pages, all absent. False when the system has no memory. */
@@ -91,9 +111,9 @@ void reclaim_refault(struct reclaim *reclaim, uint32_t page, bool is_file, uint6
 void reclaim_count(struct reclaim *reclaim);
 
 /*
- * Make pages leave until at least `wanted` have; how many did. Fewer when that many cannot.
+ * Make pages leave until at least those wanted have; how many did. Fewer when that many cannot.
  * mm/vmscan.c do_try_to_free_pages().
  */
-uint64_t reclaim_run(struct reclaim *reclaim, uint64_t wanted);
+uint64_t reclaim_run(struct reclaim *reclaim, const struct reclaim_request *request);
 
 #endif

@@ -199,6 +199,83 @@ Test(group, damage_is_found)
 	vm_machine_destroy(machine);
 }
 
+/* ---- a machine short of memory ---- */
+
+static struct vm_machine *short_machine(const struct vm_shortage_settings *settings)
+{
+	const struct vm_config config = {.frame_count = 2048};
+	struct vm_machine *machine = vm_machine_create(&config);
+	cr_assert(vm_shortage_on(machine, settings));
+	return machine;
+}
+
+static uint64_t free_frames(const struct vm_machine *machine)
+{
+	struct vm_memory memory;
+	vm_memory_get(machine, &memory);
+	return memory.free_frames;
+}
+
+/* Write 4,000 pages, one after another, with swap for all of them. */
+static struct vm_shortage_view pages_write(uint64_t kswapd_every)
+{
+	const struct vm_shortage_settings settings = {.kswapd_every = kswapd_every};
+	struct vm_machine *machine = short_machine(&settings);
+	struct vm_space *space = vm_space_create(machine);
+	uint64_t at = map_anon(space, 4000);
+	struct vm_shortage_view view;
+	cr_assert(vm_swap_on(machine, 5000));
+	for (uint64_t i = 0; i < 4000; i++) {
+		vm_touch(space, at + i * PAGE_BYTES, 1, VM_STORE);
+		vm_shortage_get(machine, &view);
+		/* Who asks below the lowest watermark makes room first. */
+		cr_assert_geq(free_frames(machine), view.marks.min);
+	}
+	cr_assert_lt(view.marks.min, view.marks.low);
+	expect_whole(machine);
+	vm_machine_destroy(machine);
+	return view;
+}
+
+Test(group, a_kswapd_that_keeps_up_lets_nobody_wait)
+{
+	struct vm_shortage_view view = pages_write(0);
+	cr_assert_eq(view.stalls, 0);
+	cr_assert_eq(view.stolen_direct, 0);
+	cr_assert_gt(view.stolen_kswapd, 2000);
+	cr_assert_gt(view.wakes, 0);
+}
+
+Test(group, behind_a_slow_kswapd_processes_reclaim_by_themselves)
+{
+	struct vm_shortage_view view = pages_write(1000);
+	cr_assert_gt(view.stalls, 0);
+	cr_assert_gt(view.stolen_direct, 0);
+	cr_assert_gt(view.stolen_kswapd, 0);
+}
+
+Test(group, a_machine_kills_as_its_settings_say)
+{
+	struct vm_shortage_settings settings = {.kills_allocating = true};
+	struct vm_machine *machine = short_machine(&settings);
+	struct vm_space *large = vm_space_create(machine), *small = vm_space_create(machine);
+	vm_touch(large, map_anon(large, 1500), 1500 * PAGE_BYTES, VM_STORE);
+	cr_assert_eq(vm_touch(small, map_anon(small, 800), 800 * PAGE_BYTES, VM_STORE).signal,
+		     VM_SIGNAL_KILLED);
+	cr_assert_not(vm_space_is_killed(large));
+	vm_space_exit(small);
+	settings = (struct vm_shortage_settings){.panic_on_oom = 1};
+	cr_assert(vm_shortage_on(machine, &settings));
+	cr_assert_eq(vm_touch(large, map_anon(large, 800), 800 * PAGE_BYTES, VM_STORE).signal,
+		     VM_SIGBUS_MEMORY);
+	struct vm_shortage_view view;
+	vm_shortage_get(machine, &view);
+	cr_assert(view.has_panicked);
+	cr_assert_not(vm_space_is_killed(large));
+	expect_whole(machine);
+	vm_machine_destroy(machine);
+}
+
 /* ---- at random ---- */
 
 struct world {

@@ -141,6 +141,7 @@ struct toy {
 };
 
 static struct toy toy;
+static const struct reclaim_request one = {.who = RECLAIM_GROUP, .wanted = 1};
 
 static void toy_look(void *context, uint32_t page, struct reclaim_seen *out)
 {
@@ -187,7 +188,7 @@ static bool access_page(uint32_t page, bool is_file)
 	if (comes) {
 		for (int tries = 0; toy.present >= toy.limit; tries++) {
 			cr_assert_lt(tries, TRIES);
-			reclaim_run(&toy.reclaim, 1);
+			reclaim_run(&toy.reclaim, &one);
 		}
 		toy.present++;
 		if (toy.has_left[page])
@@ -294,7 +295,7 @@ Test(reclaim, a_page_that_comes_back_before_the_active_ones_would_have_left_is_a
 	reclaim_add(&toy.reclaim, 0, false);
 	lru_drain(&toy.reclaim.lru);
 	toy.present = 1;
-	cr_assert_eq(reclaim_run(&toy.reclaim, 1), 1);
+	cr_assert_eq(reclaim_run(&toy.reclaim, &one), 1);
 	/* Nothing is active: it could not have stayed. */
 	reclaim_refault(&toy.reclaim, 0, false, toy.shadows[0]);
 	cr_assert_not(toy.reclaim.lru.pages[0].is_active);
@@ -318,7 +319,7 @@ static uint64_t anon_gone(unsigned swappiness)
 	}
 	reclaim_count(&toy.reclaim);
 	for (int i = 0; i < 20; i++)
-		cr_assert_geq(reclaim_run(&toy.reclaim, 1), RECLAIM_CLUSTER);
+		cr_assert_geq(reclaim_run(&toy.reclaim, &one), RECLAIM_CLUSTER);
 	for (uint32_t page = 1; page < PROGRAM_PAGES; page += 2)
 		gone += toy.has_left[page];
 	reclaim_finish(&toy.reclaim);
@@ -338,8 +339,8 @@ Test(reclaim, without_swap_processes_keep_their_pages)
 	toy.has_no_swap = true;
 	for (uint32_t page = 0; page < FEW_PAGES; page++)
 		access_page(page, false);
-	cr_assert_eq(reclaim_run(&toy.reclaim, 1), 0);
-	cr_assert_eq(toy.reclaim.scanned, 0);
+	cr_assert_eq(reclaim_run(&toy.reclaim, &one), 0);
+	cr_assert_eq(toy.reclaim.work[RECLAIM_GROUP].scanned, 0);
 	reclaim_finish(&toy.reclaim);
 }
 
