@@ -214,7 +214,7 @@ enum vm_advice {
 	VM_ADVISE_DONTNEED,
 	VM_ADVISE_FREE,
 	VM_ADVISE_COLD,
-	VM_ADVISE_PAGEOUT, /* without swap, of anonymous memory: nothing */
+	VM_ADVISE_PAGEOUT, /* comes to something in a group, see vm_group.h, as COLD does */
 	VM_ADVISE_HUGEPAGE,
 	VM_ADVISE_NOHUGEPAGE,
 	VM_ADVISE_DONTFORK,

@@ -7,6 +7,7 @@
 
 #include "vm/fault.h"
 #include "vm/file.h"
+#include "vm/group.h"
 #include "vm/merge.h"
 #include "vm/page.h"
 
@@ -120,6 +121,8 @@ static int advise_lazily(struct vm_space *space, struct area *area, uint64_t sta
 		return EINVAL;
 	if (advice == VM_ADVISE_FREE && !rule(space, VM_RULE_free_is_lazy))
 		return advise_dontneed(space, area, start, end);
+	if (advice != VM_ADVISE_FREE)
+		group_advise(space, start, end, advice == VM_ADVISE_COLD);
 	if (area->file != NULL)
 		return 0;
 	return huge_parts_split(space, start, end) ? 0 : ENOMEM;

@@ -257,6 +257,26 @@ void group_mark(struct vm_machine *machine, uint32_t frame)
 		machine->group->reclaim.age++;
 }
 
+void group_advise(struct vm_space *space, uint64_t start, uint64_t end, bool is_cold)
+{
+	struct group *group = space->machine->group;
+	struct slot slot;
+	if (group == NULL || !rule(space, VM_RULE_advice_reclaims))
+		return;
+	lru_drain(&group->reclaim.lru);
+	for (uint64_t at = start; slot_next(space, at, end, &slot); at = slot.end) {
+		uint64_t count = pages_of(space, slot.end - slot.start);
+		for (uint64_t i = 0; slot.entries != NULL && i < count; i++) {
+			uint64_t *entry = &slot.entries[i];
+			if (!entry_is_mapped(*entry) ||
+			    frame_at(&space->machine->frames, entry_frame(*entry))->maps != 1)
+				continue;
+			*entry &= ~ENTRY_ACCESSED;
+			reclaim_advise(&group->reclaim, entry_frame(*entry), is_cold);
+		}
+	}
+}
+
 void group_lock(struct vm_space *space, uint64_t start, uint64_t end, bool is_locked)
 {
 	struct group *group = space->machine->group;

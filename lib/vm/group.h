@@ -67,6 +67,10 @@ bool group_record(struct vm_space *space);
 /* A frame was used by other means than its entries. */
 void group_mark(struct vm_machine *machine, uint32_t frame);
 
+/* Pages of [start, end) that nobody else maps are advised to leave, or, with `is_cold`, to be the
+ * next to. */
+void group_advise(struct vm_space *space, uint64_t start, uint64_t end, bool is_cold);
+
 /* Pages of [start, end) may not leave, or may again. */
 void group_lock(struct vm_space *space, uint64_t start, uint64_t end, bool is_locked);
 

@@ -118,6 +118,16 @@ uint32_t lru_isolate(struct lru *lru, enum lru_list list, uint32_t wanted, uint3
 	return count;
 }
 
+bool lru_take(struct lru *lru, uint32_t page)
+{
+	enum lru_list list = lru->pages[page].list;
+	if (list == LRU_ABSENT || list == LRU_LOCKED || list == LRU_ISOLATED)
+		return false;
+	detach(lru, page);
+	lru->pages[page].list = LRU_ISOLATED;
+	return true;
+}
+
 void lru_put_back(struct lru *lru, uint32_t page, bool is_locked)
 {
 	assert(lru->pages[page].list == LRU_ISOLATED);

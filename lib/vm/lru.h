@@ -66,6 +66,9 @@ void lru_drain(struct lru *lru);
 /* Take up to `wanted` pages off the tail of a list into `out`, the last one first. */
 uint32_t lru_isolate(struct lru *lru, enum lru_list list, uint32_t wanted, uint32_t *out);
 
+/* Take a page that is on a list, or waits, and may leave; false: it is neither. */
+bool lru_take(struct lru *lru, uint32_t page);
+
 /* Enter an isolated page at the head of its list, or of that of pages that may not leave. */
 void lru_put_back(struct lru *lru, uint32_t page, bool is_locked);
 

@@ -10,6 +10,10 @@
 
 #include <stddef.h>
 
+/* Noted of pages that were advised to leave: of them the kernel asks whether they would have stayed
+ * in the whole machine, which they would. */
+#define SHADOW_RECENT (UINT64_MAX - 1)
+
 enum {
 	PRIORITY_FIRST = 12,      /* DEF_PRIORITY: 1/4096 of each list */
 	PAGES_PER_GB_SHIFT = 18,  /* of 4 KiB */
@@ -129,8 +133,10 @@ static void cost_note(struct reclaim *reclaim, enum reclaim_kind kind, uint64_t 
 void reclaim_refault(struct reclaim *reclaim, uint32_t page, bool is_file, uint64_t shadow)
 {
 	bool was_workingset = shadow & 1;
+	bool is_recent = (shadow | 1) == (SHADOW_RECENT | 1);
 	bool is_active = reclaim->rules.activates_refaulted &&
-			 was_needed(reclaim, is_file, reclaim->age - (shadow >> 1));
+			 (is_recent ||
+			  was_needed(reclaim, is_file, reclaim->age - (shadow >> 1)));
 	reclaim->refaulted++;
 	lru_add(&reclaim->lru, page, is_file, is_active);
 	if (!is_active)
@@ -240,6 +246,31 @@ static uint64_t inactive_shrink(struct reclaim *reclaim, uint32_t count, enum lr
 	if (count > 0)
 		cost_note(reclaim, kind_of(list), written, count - gone);
 	return gone;
+}
+
+void reclaim_advise(struct reclaim *reclaim, uint32_t number, bool is_cold)
+{
+	struct lru_page *page = &reclaim->lru.pages[number];
+	enum reclaim_outcome outcome = RECLAIM_KEPT;
+	/* One that is inactive already stays where it is, unused from now on. */
+	if (is_cold && !page->is_active) {
+		page->is_referenced = false;
+		return;
+	}
+	if (!lru_take(&reclaim->lru, number))
+		return;
+	page->is_referenced = false;
+	if (is_cold) {
+		page->is_active = false;
+	} else {
+		page->is_workingset |= page->is_active;
+		outcome = reclaim->owner.evict(reclaim->owner.context, number,
+					       SHADOW_RECENT | page->is_workingset);
+	}
+	if (outcome == RECLAIM_GONE || outcome == RECLAIM_WRITTEN)
+		reclaim->age++;
+	else
+		put_back(reclaim, number, false);
 }
 
 /* ---- how much is looked at ---- */

@@ -107,6 +107,12 @@ void reclaim_finish(struct reclaim *reclaim);
 void reclaim_add(struct reclaim *reclaim, uint32_t page, bool is_file);
 void reclaim_refault(struct reclaim *reclaim, uint32_t page, bool is_file, uint64_t shadow);
 
+/*
+ * A page leaves because its process said so, or, with `is_cold`, is the next to: it becomes
+ * inactive. mm/madvise.c madvise_cold_or_pageout_pte_range().
+ */
+void reclaim_advise(struct reclaim *reclaim, uint32_t page, bool is_cold);
+
 /* The counts of all processors are added up. */
 void reclaim_count(struct reclaim *reclaim);
 
