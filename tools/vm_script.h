@@ -22,7 +22,7 @@
  *     adjust 500                         oom_score_adj
  *     frames 4096p, frames 4096p panic   the machine has so many: for the model alone
  *     drop F                             a file on disk leaves the page cache
- *     expect min=64 anon=+64 areas=1     what the operation before came to; killed=c
+ *     expect min=64 anon=+64 areas=1     what the operation before came to; swap=64 killed=c
  *
  * X is a region and pages: A, A+3p, A-3p. The regions `null`, `hole` and `top` are where no program
  * can have memory. A child knows its parent's regions.
