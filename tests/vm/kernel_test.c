@@ -18,7 +18,7 @@
 #include "long_run.h"
 
 enum {
-	TIMEOUT_S = 300,
+	TIMEOUT_S = 600,
 	TIMEOUT_LONG_S = 3600,
 	RANDOM_SCRIPTS = 25,
 	RANDOM_SCRIPTS_LONG = 1000,
