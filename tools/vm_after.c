@@ -63,6 +63,10 @@ static bool fails(const struct vm_after *after, const char *message, int status,
 static bool kernel_prepare(struct vm_after *after, int *out_status)
 {
 	char message[MESSAGE_BYTES];
+	/* Which pages leave there is not the same line by line, nor twice. */
+	if (after->script.is_limited)
+		return fails(after, "--kernel is for scripts without limits and swap", STATUS_USAGE,
+			     out_status);
 	if (!vm_helper_locate(after->helper_path, message, sizeof(message)))
 		return fails(after, message, STATUS_FAILURE, out_status);
 	if (after->config.profile != NULL)

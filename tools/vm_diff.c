@@ -21,6 +21,7 @@ enum {
 	OPERATIONS = 200,
 	OPERATIONS_MAX = 100000,
 	ATTEMPTS = 3,
+	ATTEMPTS_LIMITED = 6, /* of scripts with limits: see play_repeatedly() */
 	ATTEMPTS_MAX = 12, /* with those that are known to have been disturbed */
 	CHECK_BYTES = 256,
 	MESSAGE_BYTES = 1024,
@@ -32,7 +33,10 @@ struct diff {
 	char helper_path[PATH_MAX];
 	uint64_t seed, random_count;
 	size_t operations_each;
-	bool is_json;
+	bool is_json, shows_figures;
+	uint64_t of_model;              /* scripts that are for the model alone */
+	uint64_t skipped;               /* scripts that cannot be had here */
+	char reason[CHECK_BYTES];       /* of the last one */
 	uint64_t scripts, operations;   /* played */
 	uint64_t mismatches, disturbed; /* scripts */
 	bool has_failed;                /* the helper could not be used */
@@ -41,7 +45,61 @@ struct diff {
 	char first[MESSAGE_BYTES];      /* about the first */
 };
 
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
 /* ---- one script ---- */
+
+static size_t size_least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* By how much the figure at `offset` changed. */
+static int64_t figure_change(const struct vm_seen *now, const struct vm_seen *before,
+			     size_t offset)
+{
+	uint64_t a, b;
+	memcpy(&a, (const char *)now + offset, sizeof(a));
+	memcpy(&b, (const char *)before + offset, sizeof(b));
+	return (int64_t)(a - b);
+}
+
+/* Play all of it, a row an operation: the kernel's figures and the model's. */
+static enum play_result figures_play(struct vm_play *play)
+{
+	static const struct {
+		const char *name;
+		size_t offset; /* of the figure in struct vm_seen */
+	} columns[] = {
+		{ "major", offsetof(struct vm_seen, major) },
+		{ "minor", offsetof(struct vm_seen, minor) },
+		{ "anon", offsetof(struct vm_seen, anon) },
+		{ "file", offsetof(struct vm_seen, file) },
+		{ "swap", offsetof(struct vm_seen, swap) },
+	};
+	enum play_result at = PLAY_GOES_ON;
+	printf("%-34s", play->script->path + strlen(play->script->path) -
+				size_least(strlen(play->script->path), 33));
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++)
+		printf(" %15s", columns[i].name);
+	puts("   kernel / model");
+	while (at == PLAY_GOES_ON) {
+		const struct script_op *last = play->op;
+		at = vm_play_next(play);
+		if (play->op == last || play->op == NULL || play->is_skipped)
+			continue;
+		int process = play->op->process;
+		printf("%-34s", play->op->text);
+		for (size_t i = 0; i < ARRAY_LEN(columns); i++)
+			printf(" %7" PRId64 " %7" PRId64,
+			       figure_change(&play->kernel_seen[process],
+					     &play->kernel_before[process], columns[i].offset),
+			       figure_change(&play->seen[process], &play->before[process],
+					     columns[i].offset));
+		putchar('\n');
+	}
+	return at;
+}
 
 /* Play it once; true when the two agree all the way and the model is sound. */
 static bool play_once(struct diff *diff, const struct script *script)
@@ -50,7 +108,11 @@ static bool play_once(struct diff *diff, const struct script *script)
 	static struct vm_kernel kernel;
 	char broken[CHECK_BYTES];
 	bool is_open = vm_play_open(&play, script, &diff->config, &kernel, diff->helper_path);
-	enum play_result result = is_open ? vm_play_all(&play) : PLAY_FAILED;
+	enum play_result result = PLAY_FAILED;
+	if (is_open && diff->shows_figures)
+		result = figures_play(&play);
+	else if (is_open)
+		result = vm_play_all(&play);
 	diff->operations += play.operations;
 	diff->has_failed |= result == PLAY_FAILED;
 	diff->hides_frames = kernel.hides_frames;
@@ -76,12 +138,14 @@ static uint64_t collapses_read(void)
 
 /*
  * The same script again while it differs; true when it agrees once. It does not count that it
- * differed while khugepaged, which nobody can tell when to come, made a huge page somewhere.
+ * differed while khugepaged, which nobody can tell when to come, made a huge page somewhere. Every
+ * two seconds the kernel also adds up the counts reclaim goes by; if that is during an operation
+ * of a script with limits, other pages leave.
  */
 static bool play_repeatedly(struct diff *diff, const struct script *script)
 {
-	int attempts = 0;
-	for (int i = 0; i < ATTEMPTS_MAX && attempts < ATTEMPTS; i++) {
+	int attempts = 0, attempts_max = script->is_limited ? ATTEMPTS_LIMITED : ATTEMPTS;
+	for (int i = 0; i < ATTEMPTS_MAX && attempts < attempts_max; i++) {
 		uint64_t collapses = collapses_read();
 		if (play_once(diff, script)) {
 			diff->disturbed += i > 0;
@@ -119,13 +183,51 @@ static void mismatch_note(struct diff *diff)
 
 /* ---- all scripts ---- */
 
+/* Are pages advised to leave, for which there would have to be no swap? */
+static bool needs_no_swap(const struct script *script)
+{
+	for (size_t i = 0; i < script->op_count; i++)
+		if (script->ops[i].verb == VERB_ADVISE &&
+		    script->ops[i].advice == VM_ADVISE_PAGEOUT)
+			return true;
+	return false;
+}
+
+/* Can the script be had here? False with diff->reason. */
+static bool is_possible(struct diff *diff, const struct script *script)
+{
+	bool needs_swappiness = false;
+	if (!script->is_limited && needs_no_swap(script) && vm_pressure_has_swap()) {
+		snprintf(diff->reason, sizeof(diff->reason), "the machine has swap");
+		return false;
+	}
+	if (!script->is_limited)
+		return true;
+	for (size_t i = 0; i < script->op_count; i++)
+		needs_swappiness |= script->ops[i].verb == VERB_SWAPPINESS;
+	return vm_pressure_possible(script->has_swap, needs_swappiness, diff->reason,
+				    sizeof(diff->reason));
+}
+
+static bool is_left_out(struct diff *diff, const struct script *script)
+{
+	if (script->frames > 0) {
+		diff->of_model++;
+		return true;
+	}
+	bool is_skipped = !is_possible(diff, script);
+	diff->skipped += is_skipped;
+	return is_skipped;
+}
+
 static int files_play(struct diff *diff, int count, char **paths)
 {
 	for (int i = 0; i < count; i++) {
 		struct script script;
 		char *text;
 		int status = STATUS_OK;
-		if (vm_script_load(&script, &text, paths[i], name, &status)) {
+		if (vm_script_load(&script, &text, paths[i], name, &status) &&
+		    !is_left_out(diff, &script)) {
 			diff->scripts++;
 			if (!play_repeatedly(diff, &script) && !diff->has_failed)
 				mismatch_note(diff);
@@ -182,6 +284,11 @@ static void result_write(const struct diff *diff)
 	       "kernel (measured) and the model (exact); %" PRIu64 " scripts were disturbed and "
 	       "played again\n", diff->scripts, diff->operations, diff->mismatches,
 	       diff->disturbed);
+	if (diff->of_model > 0)
+		printf("%" PRIu64 " scripts skipped, of machines with few frames: only the model "
+		       "has those\n", diff->of_model);
+	if (diff->skipped > 0)
+		printf("%" PRIu64 " scripts skipped: %s\n", diff->skipped, diff->reason);
 	if (diff->hides_frames)
 		puts("n/a: which pages are the zero page, and which were copied; it takes root");
 }
@@ -200,6 +307,9 @@ static void result_write_json(const struct diff *diff)
 	json_number(&json, "operations", (int64_t)diff->operations);
 	json_number(&json, "mismatches", (int64_t)diff->mismatches);
 	json_number(&json, "disturbed", (int64_t)diff->disturbed);
+	json_number(&json, "of_model", (int64_t)diff->of_model);
+	json_number(&json, "skipped", (int64_t)diff->skipped);
+	json_text(&json, "skipped_because", diff->skipped > 0 ? diff->reason : NULL);
 	json_bool(&json, "sees_frames", !diff->hides_frames);
 	json_text(&json, "first", diff->first[0] != '\0' ? diff->first : NULL);
 	json_close(&json, '{');
@@ -246,7 +356,10 @@ static bool option_take(struct argument_scan *scan, const char *option, struct d
 		return vm_rule_switch_off(scan, &diff->config);
 	if (strcmp(option, "profile") == 0)
 		return vm_profile_choose(scan, &diff->config);
-	diff->is_json = true;
+	if (strcmp(option, "figures") == 0)
+		diff->shows_figures = true;
+	else
+		diff->is_json = true;
 	return true;
 }
 

@@ -34,6 +34,7 @@ static struct wire_answer answer;
 static char signal_stack[SIGNAL_STACK_BYTES] __attribute__((aligned(PAGE_BYTES)));
 static sigjmp_buf recovery;
 static volatile uint64_t touched;
+static uint64_t random_state, page; /* of the touch: a signal's way back keeps them */
 static volatile uint64_t fetch_address;
 static char scratch[PAGE_BYTES];
 
@@ -95,9 +96,11 @@ static void touch(void)
 {
 	uint64_t address = request.arguments[0], count = request.arguments[1];
 	uint64_t stride = request.arguments[2];
+	random_state = request.order.seed;
 	for (touched = 0; touched < count; touched++) {
+		page = wire_page(&request.order, touched, &random_state);
 		if (sigsetjmp(recovery, 1) == 0)
-			touch_one(address + touched * stride, request.arguments[3],
+			touch_one(address + page * stride, request.arguments[3],
 				  request.arguments[4]);
 		if (answer.signal != 0)
 			break;

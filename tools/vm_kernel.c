@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,6 +30,7 @@ enum {
 	BREAK_GAP_BYTES = 1 << 20,
 	STACK_LIMIT_BYTES = 8 << 20,
 	CALIBRATIONS_MAX = 20,
+	LISTEN_MS = 50, /* before it is looked whether who is to answer is alive */
 };
 
 bool fails(struct vm_kernel *kernel, const char *format, ...)
@@ -48,9 +50,14 @@ bool tell(struct vm_kernel *kernel, int process, const struct wire_request *requ
 	return sent == (ssize_t)sizeof(*request) || fails(kernel, "the helper does not listen");
 }
 
+/* The other ends of all channels are held by all processes: nothing is closed when one ends. */
 bool hear(struct vm_kernel *kernel, int process, struct wire_answer *answer)
 {
 	ssize_t length;
+	struct pollfd poll_fd = { .fd = kernel->channels[process], .events = POLLIN };
+	while (kernel->processes[process].pid != 0 && poll(&poll_fd, 1, LISTEN_MS) == 0)
+		if (is_gone(kernel->processes[process].pid))
+			return fails(kernel, "the helper has ended");
 	do
 		length = recv(kernel->channels[process], answer, sizeof(*answer), 0);
 	while (length < 0 && errno == EINTR);
@@ -168,7 +175,7 @@ static bool helper_start(struct vm_kernel *kernel, const char *path)
 		return fails(kernel, "fork: %s", strerror(errno));
 	if (pid == 0)
 		helper_become(kernel, path);
-	kernel->processes[0].pid = pid;
+	kernel->processes[0].pid = kernel->main_pid = pid;
 	for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++) {
 		close(kernel->ends[i]);
 		kernel->ends[i] = -1;
@@ -323,24 +330,50 @@ bool calibrate(struct vm_kernel *kernel, int process)
 	return fails(kernel, "an empty operation takes faults");
 }
 
+bool own_lock(struct vm_kernel *kernel, int process)
+{
+	for (size_t i = 0; kernel->is_limited && i < kernel->own_count; i++) {
+		uint64_t arguments[6] = { kernel->own[i].start,
+					  kernel->own[i].end - kernel->own[i].start };
+		int64_t result;
+		if (!call(kernel, process, SYS_mlock, arguments, &result))
+			return false;
+		if (result < 0)
+			return fails(kernel, "mlock: %s", strerror((int)-result));
+	}
+	return true;
+}
+
 static bool furnish(struct vm_kernel *kernel)
 {
 	return vdso_unmap(kernel) && break_move(kernel) && zeros_find(kernel) &&
 	       own_note(kernel) && prefault(kernel, 0) && own_note(kernel) &&
-	       calibrate(kernel, 0) && furniture_note(kernel) &&
+	       own_lock(kernel, 0) && calibrate(kernel, 0) && furniture_note(kernel) &&
 	       status_read(kernel, 0, &kernel->base);
+}
+
+/* The helper's own memory is charged elsewhere, before. */
+static bool group_make(struct vm_kernel *kernel, bool has_swap)
+{
+	if (!kernel->is_limited)
+		return true;
+	if (vm_pressure_open(&kernel->pressure, has_swap) &&
+	    vm_pressure_join(&kernel->pressure, kernel->main_pid))
+		return true;
+	return fails(kernel, "%s", kernel->pressure.message);
 }
 
 bool vm_kernel_open(struct vm_kernel *kernel, const struct script *script, const char *helper_path)
 {
-	*kernel = (struct vm_kernel){ 0 };
+	*kernel = (struct vm_kernel){ .is_limited = script->is_limited };
 	for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++)
 		kernel->channels[i] = kernel->ends[i] = -1;
 	for (size_t i = 0; i < script->op_count; i++)
 		kernel->scans_huge |= script->ops[i].verb == VERB_ADVISE &&
 				      script->ops[i].advice == VM_ADVISE_HUGEPAGE;
 	if (files_make(kernel, script) && channels_make(kernel) &&
-	    helper_start(kernel, helper_path) && furnish(kernel))
+	    helper_start(kernel, helper_path) && furnish(kernel) &&
+	    group_make(kernel, script->has_swap))
 		return true;
 	vm_kernel_close(kernel);
 	return false;
@@ -348,7 +381,6 @@ bool vm_kernel_open(struct vm_kernel *kernel, const struct script *script, const
 
 void vm_kernel_close(struct vm_kernel *kernel)
 {
-	pid_t main_pid = kernel->processes[0].pid;
 	for (int i = SCRIPT_PROCESSES_MAX - 1; i >= 0; i--) {
 		if (kernel->processes[i].pid == 0)
 			continue;
@@ -358,8 +390,9 @@ void vm_kernel_close(struct vm_kernel *kernel)
 		if (i != 0 && kernel->processes[i].is_program)
 			waitpid(pid, NULL, __WALL);
 	}
-	if (main_pid != 0)
-		waitpid(main_pid, NULL, 0);
+	if (kernel->main_pid != 0)
+		waitpid(kernel->main_pid, NULL, 0);
+	vm_pressure_close(&kernel->pressure);
 	for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++) {
 		if (kernel->channels[i] >= 0)
 			close(kernel->channels[i]);

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "vm_model.h"
+#include "vm_pressure.h"
 #include "vm_state.h"
 #include "vm_wire.h"
 
@@ -25,6 +26,7 @@ struct kernel_process {
 	uint64_t minor_own;     /* faults of the helper's own, not the script's */
 	uint64_t major_own;
 	bool is_program;        /* it has executed one, and is traced and stopped */
+	bool is_killed;         /* by the kernel, for want of memory, in the step before */
 };
 
 struct vm_kernel {
@@ -42,6 +44,10 @@ struct vm_kernel {
 	uint64_t zero_frame, huge_zero_frame; /* 0: hidden from us */
 	bool hides_frames;                    /* not root: frame numbers read as 0 */
 	bool scans_huge;                      /* look for huge pages too */
+	pid_t main_pid;                       /* ours to wait for; 0: not started */
+	struct vm_pressure pressure;          /* of a script with limits */
+	bool is_limited;                      /* it is one */
+	uint64_t kills;                       /* that are known of */
 	char message[256];                    /* why something failed */
 };
 

@@ -168,7 +168,8 @@ static bool touch_apply(struct vm_kernel *kernel, const struct vm_step *step,
 	struct wire_answer answer;
 	bool is_bytes = step->verb == VERB_STORE_BYTES;
 	request.arguments[0] = step->address;
-	request.arguments[1] = is_bytes ? 1 : step->bytes / SCRIPT_PAGE_BYTES;
+	request.arguments[1] = is_bytes ? 1 : step->touches;
+	request.order = step->order;
 	request.arguments[2] = SCRIPT_PAGE_BYTES;
 	request.arguments[3] = is_bytes ? step->bytes : 1;
 	request.arguments[4] = step->verb == VERB_LOAD	  ? WIRE_LOAD
@@ -212,11 +213,23 @@ static bool fork_apply(struct vm_kernel *kernel, const struct vm_step *step)
 		return fails(kernel, "fork: %s", strerror((int)-answer.result));
 	*child = (struct kernel_process){ .pid = (pid_t)answer.result, .parent = step->process };
 	if (!hear(kernel, step->child, &child_answer) || !proc_open(kernel, step->child) ||
-	    !calibrate(kernel, step->child) || !calibrate(kernel, step->process))
+	    !own_lock(kernel, step->child) || !calibrate(kernel, step->child) ||
+	    !calibrate(kernel, step->process))
 		return false;
 	parent->minor_own += minor_own - minor;
 	parent->major_own += major_own - major;
 	return true;
+}
+
+static bool end_wait(pid_t pid)
+{
+	const struct timespec while_waiting = { .tv_nsec = 1000000 };
+	for (int i = 0; i < EXIT_WAITS_MAX; i++) {
+		if (is_gone(pid))
+			return true;
+		nanosleep(&while_waiting, NULL);
+	}
+	return false;
 }
 
 bool vm_kernel_reap(struct vm_kernel *kernel, int process)
@@ -231,21 +244,7 @@ bool vm_kernel_reap(struct vm_kernel *kernel, int process)
 		return call(kernel, parent, SYS_wait4, arguments, &result);
 	}
 	/* An orphan: whoever reaps it, it is gone when it can no longer be told from a dead one. */
-	for (int i = 0; i < EXIT_WAITS_MAX; i++) {
-		char path[64], text[512];
-		const struct timespec while_waiting = { .tv_nsec = 1000000 };
-		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
-		if (fd >= 0)
-			close(fd);
-		text[length > 0 ? length : 0] = '\0';
-		const char *state = strrchr(text, ')');
-		if (state == NULL || state[2] == 'Z')
-			return true;
-		nanosleep(&while_waiting, NULL);
-	}
-	return fails(kernel, "a process does not end");
+	return end_wait(pid) || fails(kernel, "a process does not end");
 }
 
 static bool exit_apply(struct vm_kernel *kernel, const struct vm_step *step)
@@ -256,13 +255,68 @@ static bool exit_apply(struct vm_kernel *kernel, const struct vm_step *step)
 	return tell(kernel, step->process, &request) && vm_kernel_reap(kernel, step->process);
 }
 
-bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
-		     struct vm_outcome *outcome)
+/* ---- pressure ---- */
+
+static bool pressure_apply(struct vm_kernel *kernel, const struct vm_step *step,
+			   struct vm_outcome *outcome)
 {
-	*outcome = (struct vm_outcome){ 0 };
-	if (kernel->processes[step->process].pid == 0)
-		return fails(kernel, "no such process");
+	uint64_t pages = step->new_bytes / SCRIPT_PAGE_BYTES;
 	switch (step->verb) {
+	case VERB_LIMIT:
+		outcome->error = vm_pressure_limit(&kernel->pressure, pages);
+		break;
+	case VERB_SWAP:
+		outcome->error = vm_pressure_swap(&kernel->pressure, pages);
+		break;
+	case VERB_SWAPPINESS:
+		outcome->error = vm_pressure_swappiness(&kernel->pressure, step->number);
+		break;
+	case VERB_ADJUST:
+		outcome->error = vm_pressure_adjust(kernel->processes[step->process].pid,
+						    step->number);
+		break;
+	default:
+		outcome->error = posix_fadvise(kernel->files[step->file], 0, 0,
+					       POSIX_FADV_DONTNEED);
+		break;
+	}
+	return true;
+}
+
+/* Who was killed in this step, once they have ended. */
+static bool killed_note(struct vm_kernel *kernel)
+{
+	const struct timespec while_waiting = { .tv_nsec = 1000000 };
+	for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++)
+		kernel->processes[i].is_killed = false;
+	uint64_t kills = vm_pressure_kills(&kernel->pressure);
+	for (int wait = 0; kernel->kills < kills && wait < EXIT_WAITS_MAX; wait++) {
+		for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++) {
+			struct kernel_process *p = &kernel->processes[i];
+			if (p->pid == 0 || !is_gone(p->pid))
+				continue;
+			proc_close(kernel, i);
+			p->is_killed = true;
+			kernel->kills++;
+		}
+		nanosleep(&while_waiting, NULL);
+		kills = vm_pressure_kills(&kernel->pressure);
+	}
+	return kernel->kills == kills || fails(kernel, "a killed process does not end");
+}
+
+/* ---- one step ---- */
+
+static bool step_apply(struct vm_kernel *kernel, const struct vm_step *step,
+		       struct vm_outcome *outcome)
+{
+	switch (step->verb) {
+	case VERB_LIMIT:
+	case VERB_SWAP:
+	case VERB_SWAPPINESS:
+	case VERB_ADJUST:
+	case VERB_DROP:
+		return pressure_apply(kernel, step, outcome);
 	case VERB_FORK:
 		return fork_apply(kernel, step);
 	case VERB_EXIT:
@@ -276,4 +330,24 @@ bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
 		return script_verb_is_access(step->verb) ? touch_apply(kernel, step, outcome)
 							 : call_apply(kernel, step, outcome);
 	}
+}
+
+bool vm_kernel_apply(struct vm_kernel *kernel, const struct vm_step *step,
+		     struct vm_outcome *outcome)
+{
+	*outcome = (struct vm_outcome){ 0 };
+	if (kernel->processes[step->process].pid == 0)
+		return fails(kernel, "no such process");
+	if (kernel->is_limited)
+		vm_pressure_count(&kernel->pressure);
+	bool is_done = step_apply(kernel, step, outcome);
+	if (!kernel->is_limited)
+		return is_done;
+	/* Who does not answer may have been killed. */
+	if (!killed_note(kernel))
+		return false;
+	if (!kernel->processes[step->process].is_killed)
+		return is_done;
+	*outcome = (struct vm_outcome){ .signal = VM_SIGNAL_KILLED };
+	return true;
 }

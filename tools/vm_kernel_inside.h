@@ -17,6 +17,7 @@ static const uint64_t huge_bytes = UINT64_C(2) << 20;
 
 /* Bits of an entry of /proc/PID/pagemap. */
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
 #define PAGEMAP_FILE (UINT64_C(1) << 61)
 #define PAGEMAP_GUARD (UINT64_C(1) << 58)
 #define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
@@ -41,7 +42,13 @@ bool call(struct vm_kernel *kernel, int process, long number, const uint64_t arg
 /* Touch all of the helper's own until nothing more comes of it, and leave those faults out. */
 bool calibrate(struct vm_kernel *kernel, int process);
 
+/* The helper's own pages are not to leave when room is short: their faults are not the script's. */
+bool own_lock(struct vm_kernel *kernel, int process);
+
 /* ---- reading /proc ---- */
+
+/* Has the process ended, whether or not somebody waits for it? */
+bool is_gone(pid_t pid);
 
 bool proc_open(struct vm_kernel *kernel, int process);
 void proc_close(struct vm_kernel *kernel, int process);

@@ -31,6 +31,19 @@ struct scan_argument {
 
 /* ---- reading /proc ---- */
 
+bool is_gone(pid_t pid)
+{
+	char path[64], text[512];
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+	if (fd >= 0)
+		close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	const char *state = strrchr(text, ')');
+	return state == NULL || state[2] == 'Z' || state[2] == 'X';
+}
+
 bool proc_open(struct vm_kernel *kernel, int process)
 {
 	struct kernel_process *p = &kernel->processes[process];
@@ -112,6 +125,7 @@ bool status_read(struct vm_kernel *kernel, int process, struct vm_seen *seen)
 	seen->tables = status_pages(text, "VmPTE:");
 	seen->locked = status_pages(text, "VmLck:");
 	seen->total = status_pages(text, "VmSize:");
+	seen->swap = status_pages(text, "VmSwap:");
 	return true;
 }
 
@@ -124,6 +138,8 @@ static struct vm_page_seen page_of(const struct vm_kernel *kernel, uint64_t entr
 	if (!(entry & PAGEMAP_PRESENT)) {
 		if (entry & PAGEMAP_GUARD)
 			page.state = VM_PAGE_GUARD;
+		else if (entry & PAGEMAP_SWAPPED)
+			page.state = VM_PAGE_SWAPPED;
 		return page;
 	}
 	if (!kernel->hides_frames && frame == kernel->zero_frame) {

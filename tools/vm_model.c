@@ -7,6 +7,12 @@
 #include <errno.h>
 
 #include "vm_exec.h"
+enum {
+	/* What a fork of the helper costs its group beside tables (Linux 6.18): 128 pages of its
+	   own, which are locked, 4 of kernel stack, and 4 of the kernel's records. The same where
+	   nobody watches, so that a script comes to the same there. */
+	FORK_OWN_PAGES = 136,
+};
 
 const struct vm_furniture vm_furniture_plain[] = {
 	{ .start = 0x400000, .end = 0x401000 },
@@ -46,7 +52,10 @@ bool vm_model_open(struct vm_model *model, const struct script *script,
 		   const struct vm_config *config, const struct vm_furniture *furniture,
 		   size_t furniture_count)
 {
-	*model = (struct vm_model){ .machine = vm_machine_create(config) };
+	struct vm_config settled = *config;
+	if (script->frames > 0)
+		settled.frame_count = (uint64_t)script->frames;
+	*model = (struct vm_model){ .machine = vm_machine_create(&settled) };
 	if (model->machine == NULL)
 		return false;
 	model->spaces[0] = vm_space_create(model->machine);
@@ -54,6 +63,13 @@ bool vm_model_open(struct vm_model *model, const struct script *script,
 	for (size_t i = 0; is_made && i < furniture_count; i++)
 		is_made = furnish(model->spaces[0], &furniture[i]);
 	if (!is_made) {
+		vm_model_close(model);
+		return false;
+	}
+	model->is_limited = script->is_limited;
+	const struct vm_shortage_settings shortage = { .panic_on_oom = script->panics };
+	if ((script->is_limited && !vm_group_create(model->machine)) ||
+	    (script->frames > 0 && !vm_shortage_on(model->machine, &shortage))) {
 		vm_model_close(model);
 		return false;
 	}
@@ -112,6 +128,25 @@ static struct vm_result call_apply(struct vm_model *model, struct vm_space *spac
 		return vm_unlock(space, step->address, step->bytes);
 	case VERB_BREAK:
 		return vm_break(space, step->to);
+	case VERB_LIMIT:
+		return vm_group_limit(model->machine, step->new_bytes != 0
+							      ? step->new_bytes / SCRIPT_PAGE_BYTES
+							      : VM_GROUP_UNLIMITED);
+	case VERB_SWAP:
+		return (struct vm_result){
+			.error = vm_swap_on(model->machine, step->new_bytes / SCRIPT_PAGE_BYTES)
+					 ? 0
+					 : EBUSY,
+		};
+	case VERB_SWAPPINESS:
+		vm_group_swappiness(model->machine, (unsigned)step->number);
+		return (struct vm_result){ 0 };
+	case VERB_ADJUST:
+		vm_space_oom_adjust(space, (int)step->number);
+		return (struct vm_result){ 0 };
+	case VERB_DROP:
+		vm_file_drop(model->machine, model->files[step->file]);
+		return (struct vm_result){ 0 };
 	default:
 		return (struct vm_result){ 0 };
 	}
@@ -121,14 +156,16 @@ static struct vm_result call_apply(struct vm_model *model, struct vm_space *spac
 static void touch_apply(struct vm_space *space, const struct vm_step *step,
 			enum vm_kind kind, struct vm_outcome *outcome)
 {
-	uint64_t stride = SCRIPT_PAGE_BYTES, bytes = 1, count = step->bytes / stride;
+	uint64_t stride = SCRIPT_PAGE_BYTES, bytes = 1, count = step->touches;
+	uint64_t state = step->order.seed;
 	if (step->verb == VERB_STORE_BYTES) {
 		bytes = step->bytes;
 		count = 1;
 	}
 	for (uint64_t i = 0; i < count; i++) {
+		uint64_t page = wire_page(&step->order, i, &state);
 		struct vm_touched touched =
-			vm_touch(space, step->address + i * stride, bytes, kind);
+			vm_touch(space, step->address + page * stride, bytes, kind);
 		if (touched.signal != VM_SIGNAL_NONE) {
 			outcome->signal = touched.signal;
 			break;
@@ -158,15 +195,15 @@ static bool exec_apply(struct vm_model *model, const struct vm_step *step,
 	return true;
 }
 
-bool vm_model_apply(struct vm_model *model, const struct vm_step *step, struct vm_outcome *outcome)
+static bool step_apply(struct vm_model *model, struct vm_space *space, const struct vm_step *step,
+		       struct vm_outcome *outcome)
 {
-	struct vm_space *space = model->spaces[step->process];
-	*outcome = (struct vm_outcome){ 0 };
-	if (space == NULL)
-		return false;
 	if (step->verb == VERB_FORK) {
-		model->spaces[step->child] = vm_space_fork(space);
-		return model->spaces[step->child] != NULL;
+		struct vm_space *child = vm_space_fork(space);
+		model->spaces[step->child] = child;
+		if (child != NULL && model->is_limited)
+			vm_space_charge(child, FORK_OWN_PAGES);
+		return child != NULL || vm_space_is_killed(space);
 	}
 	if (step->verb == VERB_EXIT) {
 		vm_space_exit(space);
@@ -187,6 +224,29 @@ bool vm_model_apply(struct vm_model *model, const struct vm_step *step, struct v
 	struct vm_result result = call_apply(model, space, step);
 	outcome->error = result.error;
 	outcome->value = result.value;
+	return true;
+}
+
+bool vm_model_apply(struct vm_model *model, const struct vm_step *step, struct vm_outcome *outcome)
+{
+	struct vm_space *space = model->spaces[step->process];
+	*outcome = (struct vm_outcome){ 0 };
+	if (space == NULL)
+		return false;
+	if (model->is_limited)
+		vm_group_count(model->machine);
+	if (!step_apply(model, space, step, outcome))
+		return false;
+	for (int i = 0; i < SCRIPT_PROCESSES_MAX; i++) {
+		space = model->spaces[i];
+		model->is_killed[i] = space != NULL && vm_space_is_killed(space);
+		if (!model->is_killed[i])
+			continue;
+		vm_space_exit(space);
+		model->spaces[i] = NULL;
+	}
+	if (model->is_killed[step->process])
+		*outcome = (struct vm_outcome){ .signal = VM_SIGNAL_KILLED };
 	return true;
 }
 
@@ -245,6 +305,7 @@ bool vm_model_look(struct vm_model *model, int process, struct vm_seen *seen)
 	seen->tables = vm_counters_tables(&counters) -
 		       (model->is_program[process] ? 0 : model->tables_own);
 	seen->locked = counters.locked;
+	seen->swap = counters.swapped;
 	seen->total = counters.total;
 	for (uint64_t at = 0; vm_area_next(space, at, &view); at = view.end)
 		if (!(view.flags & VM_AREA_FURNITURE) && !area_look(model, space, &view, seen))

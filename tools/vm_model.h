@@ -13,6 +13,8 @@ struct vm_model {
 	struct vm_file *files[SCRIPT_FILES_MAX];
 	uint64_t tables_own;                           /* of the furniture, in pages */
 	bool is_program[SCRIPT_PROCESSES_MAX];         /* exec has taken the furniture away */
+	bool is_killed[SCRIPT_PROCESSES_MAX];          /* by the step before */
+	bool is_limited;   /* its processes are in a group */
 	bool hides_frames; /* the kernel does too: zero pages look like others */
 };
 

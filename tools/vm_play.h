@@ -32,6 +32,8 @@ struct vm_play {
 	struct vm_seen kernel_seen[SCRIPT_PROCESSES_MAX];
 	struct vm_seen kernel_before[SCRIPT_PROCESSES_MAX];
 	struct vm_counters counters_before, counters;      /* of the process of the operation */
+	struct vm_shortage_view shortage_before, shortage; /* of the model's machine */
+	int killed;                 /* a process killed for want of memory in it, or -1 */
 	bool compares_frames;       /* also whether a page was copied or kept */
 	char message[768];
 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "locate.h"
 #include "notice.h"
@@ -145,12 +146,23 @@ static bool probe_areas(struct trial *trial, struct vm_profile *out)
 	return true;
 }
 
+/* Not by operations, which would take a memory cgroup: by the version it was first seen in. */
+static bool counts_late(void)
+{
+	struct utsname names;
+	unsigned version = 0, patch = 0;
+	if (uname(&names) < 0 || sscanf(names.release, "%u.%u", &version, &patch) != 2)
+		return true;
+	return version > 6 || (version == 6 && patch >= 18);
+}
+
 bool vm_probe(struct vm_profile *out, const char *helper_path, char *message,
 	      size_t message_bytes)
 {
 	static struct trial trial; /* too large for a stack */
 	struct vm_profile found = {
 		.name = "measured",
+		.counts_late = counts_late(),
 		.stack_gap_pages = STACK_GAP_PAGES,
 		.stack_limit_bytes = STACK_LIMIT_BYTES,
 		.lowest_address = number_read("/proc/sys/vm/mmap_min_addr", LOWEST_ADDRESS),

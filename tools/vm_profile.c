@@ -45,6 +45,7 @@ static const struct member {
 	{ MEMBER(reclaims_tables, KIND_BOOL), 0, 0, false, NULL },
 	{ MEMBER(remaps_many, KIND_BOOL), 0, 0, false, NULL },
 	{ MEMBER(last_page_needs_table, KIND_BOOL), 0, 0, false, NULL },
+	{ MEMBER(counts_late, KIND_BOOL), 0, 0, false, NULL },
 	{ MEMBER(merges_faulted, KIND_BOOL), 0, 0, false, NULL },
 	{ MEMBER(aux_count, KIND_U32), 1, 1024, false, NULL },
 	{ MEMBER(vvar_pages, KIND_U32), 0, 1024, false, NULL },

@@ -133,8 +133,8 @@ size_t report_sums_rows(const struct vm_area_sums *sums, uint64_t size,
 		{ "FilePmdMapped", 0 },
 		{ "Shared_Hugetlb", 0 },
 		{ "Private_Hugetlb", 0 },
-		{ "Swap", 0 },
-		{ "SwapPss", 0 },
+		{ "Swap", sums->swap },
+		{ "SwapPss", sums->swap_pss },
 		{ "Locked", sums->locked },
 	};
 	_Static_assert(sizeof(all) <= REPORT_ROWS_MAX * sizeof(all[0]), "too many rows");
@@ -190,7 +190,7 @@ size_t report_status_rows(const struct vm_after *after, struct report_row rows[R
 		{ "VmExe", 0 },
 		{ "VmLib", sizes.code },
 		{ "VmPTE", vm_counters_tables(&counters) - after->play.model.tables_own },
-		{ "VmSwap", 0 },
+		{ "VmSwap", counters.swapped },
 		{ "HugetlbPages", 0 },
 	};
 	const size_t count = sizeof(all) / sizeof(all[0]);

@@ -26,11 +26,19 @@ struct run_options {
 /* What a row shows, in this order. */
 static const enum expect_key columns[] = {
 	EXPECT_MIN, EXPECT_MAJ, EXPECT_ANON, EXPECT_FILE, EXPECT_SHARED, EXPECT_TABLES,
-	EXPECT_AREAS,
+	EXPECT_AREAS, EXPECT_SWAP, EXPECT_KSWAPD, EXPECT_DIRECT,
 };
 enum {
 	COLUMNS = sizeof(columns) / sizeof(columns[0]),
 };
+
+/* Swap, and then who freed pages, come last, where there may be some. */
+static size_t column_count(const struct vm_play *play)
+{
+	if (play->script->frames > 0)
+		return COLUMNS;
+	return play->script->is_limited ? COLUMNS - 2 : COLUMNS - 3;
+}
 
 static const struct vm_profile *profile_of(const struct run_options *options)
 {
@@ -39,12 +47,12 @@ static const struct vm_profile *profile_of(const struct run_options *options)
 
 /* ---- text ---- */
 
-static void head_write(const struct run_options *options)
+static void head_write(const struct vm_play *play, const struct run_options *options)
 {
 	printf("exact: model of %s; changes in pages of 4 KiB, areas as they are\n",
 	       profile_of(options)->name);
 	printf("%-*s", TEXT_COLUMNS, "operation");
-	for (size_t i = 0; i < COLUMNS; i++)
+	for (size_t i = 0; i < column_count(play); i++)
 		printf(" %7s", script_expect_name(columns[i]));
 	putchar('\n');
 }
@@ -60,12 +68,21 @@ static void reasons_write(const struct vm_play *play)
 	}
 }
 
+/* Who was killed in the operation; NULL: nobody. */
+static const char *killed_name(const struct vm_play *play)
+{
+	return play->killed >= 0 ? play->script->processes[play->killed] : NULL;
+}
+
 static void row_write(const struct vm_play *play, const struct run_options *options)
 {
 	const struct script_op *op = play->op;
-	bool is_file = op->verb == VERB_FILE || op->verb == VERB_MEMORY;
+	bool is_file = op->verb == VERB_FILE || op->verb == VERB_MEMORY ||
+		       op->verb == VERB_FRAMES;
 	bool is_gone = play->model.spaces[op->process] == NULL;
 	printf("%-*s", TEXT_COLUMNS, op->text);
+	if (is_gone && play->killed >= 0)
+		printf("  killed: %s", killed_name(play));
 	if (play->is_skipped || is_gone) {
 		if (is_gone && play->outcome.signal != VM_SIGNAL_NONE)
 			printf(" ended by %s\n", vm_signal_name(play->outcome.signal));
@@ -73,13 +90,15 @@ static void row_write(const struct vm_play *play, const struct run_options *opti
 			puts(is_file || is_gone ? "" : " left out: its region is nowhere");
 		return;
 	}
-	for (size_t i = 0; i < COLUMNS; i++)
+	for (size_t i = 0; i < column_count(play); i++)
 		printf(" %7" PRId64, vm_play_value(play, columns[i]));
 	if (play->outcome.error != 0)
 		printf("  %s", script_error_name(play->outcome.error));
 	if (play->outcome.signal != VM_SIGNAL_NONE)
 		printf("  %s after %" PRIu64 " pages", vm_signal_name(play->outcome.signal),
 		       play->outcome.done);
+	if (play->killed >= 0)
+		printf("  killed: %s", killed_name(play));
 	putchar('\n');
 	if (options->explains)
 		reasons_write(play);
@@ -106,8 +125,10 @@ static void json_row(struct json *json, const struct vm_play *play)
 	json_text(json, "operation", op->text);
 	json_text(json, "process", play->script->processes[op->process]);
 	json_bool(json, "left_out", play->is_skipped);
+	if (play->script->is_limited)
+		json_text(json, "killed", killed_name(play));
 	if (!play->is_skipped && play->model.spaces[op->process] != NULL) {
-		for (size_t i = 0; i < COLUMNS; i++)
+		for (size_t i = 0; i < column_count(play); i++)
 			json_number(json, script_expect_name(columns[i]),
 				    vm_play_value(play, columns[i]));
 		json_text(json, "error", script_error_name(play->outcome.error));
@@ -130,7 +151,7 @@ static int play_write(struct vm_play *play, const struct run_options *options)
 		json_text(&json, "profile", profile_of(options)->name);
 		json_open(&json, "operations", '[');
 	} else {
-		head_write(options);
+		head_write(play, options);
 	}
 	do {
 		const struct script_op *last = play->op;

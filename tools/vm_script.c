@@ -19,7 +19,9 @@ static const struct entry verbs[] = {
 	{ "brk", VERB_BREAK }, { "r", VERB_LOAD }, { "w", VERB_STORE }, { "x", VERB_FETCH },
 	{ "w8", VERB_STORE_BYTES }, { "kernel-w", VERB_KERNEL_STORE },
 	{ "kernel-r", VERB_KERNEL_LOAD }, { "fork", VERB_FORK }, { "exit", VERB_EXIT },
-	{ "exec", VERB_EXEC },
+	{ "exec", VERB_EXEC }, { "frames", VERB_FRAMES }, { "limit", VERB_LIMIT },
+	{ "swap", VERB_SWAP }, { "swappiness", VERB_SWAPPINESS }, { "adjust", VERB_ADJUST },
+	{ "drop", VERB_DROP },
 	{ "expect", VERB_EXPECT }, { NULL, 0 },
 };
 

@@ -15,10 +15,17 @@
  *     r A 0..63, w A, x A 0              load, store, fetch one byte of each page
  *     w8 A 4092                          store 8 bytes at that byte
  *     kernel-w A, kernel-r A             have the kernel store to it, or load from it
+ *     r A back, w A 0..9 random 500 7    from the end; 500 pages of it at random, by the seed 7
  *     fork c                             a child; `c: w A` is what it does; `c: exit`
  *     exec FILE 3p                       a program in its place, one argument of 3 pages; what
  *                                        a process that is one can do is `exit`
  *     expect min=64 anon=+64 areas=1     what the operation before came to
+ *     limit 8192p, limit none            what all processes may have: a memory cgroup
+ *     swap 65536p, swappiness 100        swap (zram); how readily it is used
+ *     adjust 500                         oom_score_adj
+ *     frames 4096p, frames 4096p panic   the machine has so many: for the model alone
+ *     drop F                             a file on disk leaves the page cache
+ *     expect min=64 anon=+64 areas=1     what the operation before came to; swap=64 killed=c
  *
  * X is a region and pages: A, A+3p, A-3p. The regions `null`, `hole` and `top` are where no program
  * can have memory. A child knows its parent's regions.
@@ -60,6 +67,12 @@ enum script_verb {
 	VERB_FORK,
 	VERB_EXIT,
 	VERB_EXEC,
+	VERB_FRAMES,
+	VERB_LIMIT,
+	VERB_SWAP,
+	VERB_SWAPPINESS,
+	VERB_ADJUST,
+	VERB_DROP,
 	VERB_EXPECT,
 	VERB_COUNT,
 };
@@ -93,6 +106,10 @@ enum expect_key {
 	EXPECT_COPIED, /* anonymous pages that are in another frame than before */
 	EXPECT_SIGNAL,
 	EXPECT_ERROR,
+	EXPECT_SWAP,
+	EXPECT_KSWAPD, /* pages it freed */
+	EXPECT_DIRECT, /* pages freed by those who wanted one */
+	EXPECT_KILLED, /* a process: its index, or -1 */
 	EXPECT_COUNT,
 };
 
@@ -122,6 +139,9 @@ struct script_op {
 	int child;
 	int64_t byte;            /* of w8 */
 	char path[SCRIPT_LINE_BYTES]; /* of exec */
+	int64_t number;          /* of swappiness and adjust; of random: how many */
+	uint64_t seed;           /* of random */
+	bool is_backward;
 	struct script_expect expects[SCRIPT_EXPECTS_MAX];
 	size_t expect_count;
 };
@@ -143,6 +163,11 @@ struct script {
 	char processes[SCRIPT_PROCESSES_MAX][SCRIPT_NAME_BYTES];
 	int process_count;
 	bool is_program[SCRIPT_PROCESSES_MAX]; /* an `exec` of it has been read */
+	bool has_program;    /* an `exec` has been read */
+	bool is_limited;     /* its processes are in a group: it has a limit, or swap */
+	bool has_swap;
+	int64_t frames;      /* of its machine, which is short of them; 0: there are plenty */
+	bool panics;         /* rather than kill */
 	char message[2 * SCRIPT_LINE_BYTES]; /* what is wrong with it, when it is */
 };
 

@@ -13,6 +13,8 @@
 enum {
 	FILE_PAGES_MAX = 1 << 14,
 	ARGUMENT_PAGES_MAX = 16,
+	RANDOM_MAX = 1 << 24,
+	FRAMES_MIN = 128,
 };
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -38,7 +40,9 @@ static const struct entry expects[] = {
 	{ "locked", EXPECT_LOCKED }, { "total", EXPECT_TOTAL }, { "areas", EXPECT_AREAS },
 	{ "zero", EXPECT_ZERO }, { "huge", EXPECT_HUGE },
 	{ "copied", EXPECT_COPIED }, { "signal", EXPECT_SIGNAL },
-	{ "error", EXPECT_ERROR }, { NULL, 0 },
+	{ "error", EXPECT_ERROR }, { "swap", EXPECT_SWAP }, { "kswapd", EXPECT_KSWAPD },
+	{ "direct", EXPECT_DIRECT }, { "killed", EXPECT_KILLED },
+	{ NULL, 0 },
 };
 
 static const struct entry map_words[] = {
@@ -51,7 +55,7 @@ static const struct entry errors[] = {
 	{ "none", 0 }, { "ENOMEM", ENOMEM }, { "EINVAL", EINVAL }, { "EEXIST", EEXIST },
 	{ "EFAULT", EFAULT }, { "EACCES", EACCES }, { "EPERM", EPERM }, { "EAGAIN", EAGAIN },
 	{ "ENOENT", ENOENT }, { "ENOEXEC", ENOEXEC }, { "ELIBBAD", ELIBBAD }, { "EIO", EIO },
-	{ "E2BIG", E2BIG },
+	{ "E2BIG", E2BIG }, { "EBUSY", EBUSY },
 	{ NULL, 0 },
 };
 
@@ -210,7 +214,10 @@ static bool exec_read(struct line *line)
 	    !pages_take(line, "the size of an argument in pages, as 3p", 0, ARGUMENT_PAGES_MAX,
 			&op->pages))
 		return false;
+	if (line->script->is_limited)
+		return refuse(line, "an exec is not modelled where memory is limited");
 	line->script->is_program[op->process] = true;
+	line->script->has_program = true;
 	return true;
 }
 
@@ -224,7 +231,12 @@ static bool expect_value_read(struct line *line, struct script_expect *expect, c
 		return entry != NULL || refuse(line, "expected an error such as ENOMEM, not '%s'",
 					       value);
 	}
-	for (int signal = 0; expect->key == EXPECT_SIGNAL && signal <= VM_SIGBUS_MEMORY; signal++) {
+	if (expect->key == EXPECT_KILLED) {
+		expect->value = process_find(line->script, value, strlen(value));
+		return expect->value >= 0 || strcmp(value, "none") == 0 ||
+		       refuse(line, "expected a process that `fork` has made, not '%s'", value);
+	}
+	for (int signal = 0; expect->key == EXPECT_SIGNAL && signal <= VM_SIGNAL_KILLED; signal++) {
 		expect->value = signal;
 		if (strcmp(vm_signal_name((enum vm_signal)signal), value) == 0)
 			return true;
@@ -293,6 +305,79 @@ static bool break_read(struct line *line)
 	return pages_take(line, "a change such as +4p", -PAGES_MAX, PAGES_MAX, &line->op->pages);
 }
 
+static bool number_take(struct line *line, const char *what, int64_t least, int64_t most,
+			int64_t *out_number)
+{
+	const char *word = word_peek(line), *at = word;
+	if (word == NULL || !number_read(&at, out_number) || *at != '\0')
+		return word_refuse(line, what, NULL);
+	if (*out_number < least || *out_number > most)
+		return refuse(line, "'%s': from %lld to %lld are possible", word,
+			      (long long)least, (long long)most);
+	line->next++;
+	return true;
+}
+
+/* A range, and in which order its pages are accessed. */
+static bool access_read(struct line *line)
+{
+	struct script_op *op = line->op;
+	int64_t seed = 0;
+	if (!range_take(line))
+		return false;
+	op->is_backward = word_take_if(line, "back");
+	if (op->is_backward || !word_take_if(line, "random"))
+		return true;
+	if (!number_take(line, "how many pages at random", 1, RANDOM_MAX, &op->number) ||
+	    !number_take(line, "a seed", 0, INT32_MAX, &seed))
+		return false;
+	op->seed = (uint64_t)seed;
+	return true;
+}
+
+/* From here on the script's processes are in a group. */
+static bool limits_begin(struct line *line)
+{
+	if (line->script->has_program)
+		return refuse(line, "limits are not modelled where there was an exec");
+	line->script->is_limited = true;
+	return true;
+}
+
+static bool limit_read(struct line *line)
+{
+	struct script *script = line->script;
+	if (!limits_begin(line))
+		return false;
+	if (line->op->verb == VERB_LIMIT && word_take_if(line, "none"))
+		return true;
+	if (line->op->verb == VERB_LIMIT)
+		return pages_take(line, "a limit in pages, as 8192p, or none", 1, PAGES_MAX,
+				  &line->op->pages);
+	script->has_swap = true;
+	return pages_take(line, "the size of swap in pages, as 65536p", 1, PAGES_MAX,
+			  &line->op->pages);
+}
+
+static bool frames_read(struct line *line)
+{
+	struct script *script = line->script;
+	if (!limits_begin(line) ||
+	    !pages_take(line, "the number of frames, as 4096p", FRAMES_MIN, PAGES_MAX,
+			&script->frames))
+		return false;
+	script->panics = word_take_if(line, "panic");
+	return true;
+}
+
+static bool drop_read(struct line *line)
+{
+	bool is_wrong = false;
+	if (word_peek(line) != NULL && file_take(line, &is_wrong))
+		return true;
+	return !is_wrong && word_refuse(line, "a file", NULL);
+}
+
 bool operands_read(struct line *line)
 {
 	struct script_op *op = line->op;
@@ -323,6 +408,24 @@ bool operands_read(struct line *line)
 		return true;
 	case VERB_EXEC:
 		return exec_read(line);
+	case VERB_LOAD:
+	case VERB_STORE:
+	case VERB_FETCH:
+		return access_read(line);
+	case VERB_FRAMES:
+		return frames_read(line);
+	case VERB_LIMIT:
+	case VERB_SWAP:
+		return limit_read(line);
+	case VERB_SWAPPINESS:
+		return limits_begin(line) &&
+		       number_take(line, "a swappiness from 0 to 200", 0, VM_SWAPPINESS_MAX,
+				   &line->op->number);
+	case VERB_ADJUST:
+		return number_take(line, "a change from -1000 to 1000", -1000, 1000,
+				   &line->op->number);
+	case VERB_DROP:
+		return drop_read(line);
 	case VERB_EXPECT:
 		return expect_read(line);
 	default:

@@ -47,8 +47,13 @@ const struct command command_vm_run = {
 		"[fixed X] [populate] [locked] [noreserve] [stack] [growsdown] [noreplace]; "
 		"unmap, protect, advise, lock, unlock and a range: A, A 3, A 3..10; remap A "
 		"0..3 8p [move] [to X] [keep] [as B]; brk +4p; r, w, x and a range: load, "
-		"store, fetch; w8 A BYTE; kernel-r, kernel-w; fork c; c: OPERATION; c: exit; "
-		"expect min=64 anon=64.",
+		"store, fetch, [back] or [random COUNT SEED]; w8 A BYTE; kernel-r, kernel-w; "
+		"fork c; c: OPERATION; c: exit; expect min=64 anon=64.",
+		"Under pressure: limit 8192p or none, for all processes together; swap 65536p; "
+		"swappiness 0 to 200; adjust N, oom_score_adj; drop F, from the page cache; expect "
+		"maj=64 swap=64 killed=c. Or frames 4096p [panic], of a machine that is short "
+		"itself: expect kswapd=64 direct=0, pages freed beside processes and by them. Then "
+		"swap, kswapd and direct are columns too.",
 		"exec PROGRAM [3p] replaces the process by an ELF file's program, as it is before "
 		"its first instruction, with one argument more of so many pages; what can follow "
 		"is exit. A file that cannot be executed is named with the byte that is wrong and "
@@ -66,6 +71,7 @@ const struct command command_vm_run = {
 static const struct command_option diff_options[] = {
 	{ .name = "random", .value = "SEED,N", .help = "play N random scripts, the first by SEED" },
 	{ .name = "operations", .value = "N", .help = "operations of a random script: 200" },
+	{ .name = "figures", .help = "also what each operation changed, in kernel and model" },
 	{ .name = "profile", .value = "NAME",
 	  .help = "the model's kernel, or a file as ./kernel.json; measured on the running one "
 		  "without this" },
@@ -79,6 +85,8 @@ static const struct command_option diff_options[] = {
 static const struct command_note diff_examples[] = {
 	{ "allot vm diff tests/vm/scripts/*.vm", "all scripts there are" },
 	{ "allot vm diff --random 1,1000", "a thousand random scripts of 200 operations" },
+	{ "allot vm diff --figures tests/vm/scripts/swap_sweep.vm",
+	  "what each operation changed on both sides" },
 	{ NULL, NULL },
 };
 
@@ -99,6 +107,12 @@ const struct command command_vm_diff = {
 		"An exec is stopped with ptrace before the program's first instruction; where it "
 		"begins, its stack pointer and its break are compared too. Programs run without "
 		"random addresses and gain no rights.",
+		"Scripts with limits are played in a memory cgroup, with swap in zram, made for "
+		"them and removed at the end, however it comes. Faults, resident pages and swap of "
+		"each operation may differ by 2 per cent or 64 pages; who is killed may not. They "
+		"are played again up to five times: every two seconds the kernel adds up counts "
+		"that reclaim goes by. Without root, a memory controller of cgroups or zram, or "
+		"where the kernel uses MGLRU, they are skipped, and the reason is said.",
 		"Left out, as the kernel adds them up in batches: ru_maxrss, VmHWM and "
 		"LazyFree. Without root the kernel hides frame numbers; then the zero page is "
 		"not told from others, nor a copied page from one that was kept.",

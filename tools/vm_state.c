@@ -104,12 +104,20 @@ bool vm_step_make(struct vm_step *step, const struct script_op *op, const struct
 		.advice = op->advice,
 		.path = op->path,
 		.new_bytes = (uint64_t)op->pages * SCRIPT_PAGE_BYTES,
+		.number = op->number,
 	};
 	if (uses_region) {
 		uint64_t pages = op->is_whole ? places->pages[op->region] : (uint64_t)op->count;
 		step->address = place_of(places, op->region, op->first);
 		step->bytes = pages * SCRIPT_PAGE_BYTES;
 	}
+	step->order = (struct wire_order){
+		.pages = step->bytes / SCRIPT_PAGE_BYTES,
+		.seed = op->seed,
+		.is_random = script_verb_is_access(op->verb) && op->number > 0,
+		.is_backward = op->is_backward,
+	};
+	step->touches = step->order.is_random ? (uint64_t)op->number : step->order.pages;
 	if (op->to_region != REGION_NONE)
 		step->to = place_of(places, op->to_region, op->to_page);
 	if (op->verb == VERB_STORE_BYTES) {

@@ -9,6 +9,7 @@
 #include <allot/vm.h>
 
 #include "vm_script.h"
+#include "vm_wire.h"
 
 /* An operation as both are told it. */
 struct vm_step {
@@ -25,6 +26,9 @@ struct vm_step {
 	uint64_t offset;
 	int advice;
 	const char *path;      /* of exec */
+	int64_t number;
+	struct wire_order order; /* of pages that are accessed */
+	uint64_t touches;        /* how many */
 };
 
 /* What it came to. */
@@ -54,7 +58,7 @@ struct vm_area_seen {
 struct vm_seen {
 	uint64_t minor, major;
 	uint64_t anon, file, shared;
-	uint64_t tables, locked, total;
+	uint64_t tables, locked, total, swap;
 	struct vm_area_seen *areas;
 	size_t area_count, area_capacity;
 	struct vm_page_seen *pages; /* of all areas, one after another */

@@ -31,6 +31,9 @@ static const struct picture_state states[] = {
 	[VM_REASON_HUGE_DEMAND] = { 'H', SVG_INK, true, false },
 	[VM_REASON_HUGE_ZERO_WRITE] = { 'X', SVG_INK, true, false },
 	[VM_REASON_HUGE_REUSE] = { 'x', SVG_INK, false, false },
+	[VM_REASON_SWAP_CACHE] = { 'k', SVG_SECOND, false, false },
+	[VM_REASON_SWAP_IN] = { 'K', SVG_SECOND, true, false },
+	[VM_REASON_FILE_IN] = { 'D', SVG_THIRD, true, false },
 };
 _Static_assert(sizeof(states) / sizeof(states[0]) == VM_REASON_COUNT, "a reason is missing");
 

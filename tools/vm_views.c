@@ -46,7 +46,8 @@ static const struct command_option view_options[] = {
 	"model's. With --kernel the script is also played on the running kernel: its text is " \
 	"shown (measured), and the first line in which the model's is another ends in status 1. " \
 	"Not compared are device, inode and path of a file, frame numbers, and what the kernel " \
-	"adds up in batches or from before the script: VmPeak, VmHWM, LazyFree."
+	"adds up in batches or from before the script: VmPeak, VmHWM, LazyFree. Scripts with " \
+	"limits or swap are for the model alone here: `allot vm diff` compares them."
 
 static const struct command_note maps_examples[] = {
 	{ "allot vm maps --at 4 FILE.vm", "areas after line 4" },

@@ -23,7 +23,7 @@ enum {
 enum wire_kind {
 	WIRE_NOTHING,  /* answers, and no more: what that costs must be nothing */
 	WIRE_CALL,     /* a system call: number, arguments[0..5] */
-	WIRE_TOUCH,    /* address, count, stride, bytes, enum wire_access */
+	WIRE_TOUCH,    /* address, count, stride, bytes, enum wire_access; order */
 	WIRE_PREFAULT, /* ranges[]: the helper's own memory */
 	WIRE_FORK,     /* process of the child */
 	WIRE_EXIT,
@@ -42,10 +42,31 @@ struct wire_range {
 	uint64_t is_writable;
 };
 
+/* In which order pages are touched. Both sides go by wire_page(). */
+struct wire_order {
+	uint64_t pages;        /* that there are */
+	uint64_t seed;
+	uint64_t is_random, is_backward;
+};
+
+/* The page that is touched as the `index`-th; `state` begins as the seed (splitmix64). */
+static inline uint64_t wire_page(const struct wire_order *order, uint64_t index, uint64_t *state)
+{
+	if (order->is_backward)
+		return order->pages - 1 - index;
+	if (!order->is_random)
+		return index;
+	uint64_t value = *state += 0x9E3779B97F4A7C15u;
+	value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9u;
+	value = (value ^ value >> 27) * 0x94D049BB133111EBu;
+	return (value ^ value >> 31) % order->pages;
+}
+
 struct wire_request {
 	uint64_t kind;
 	uint64_t number;
 	uint64_t arguments[6];
+	struct wire_order order;
 	struct wire_range ranges[WIRE_RANGES_MAX];
 	char path[WIRE_PATH_BYTES];
 };

@@ -49,6 +49,8 @@ struct vm_profile {
 	bool remaps_many;              /* mremap moves several areas at once: mm/mremap.c, 6.17 */
 	bool last_page_needs_table;    /* before pages around the last one of a file are mapped:
 					  mm/filemap.c, 6.18 */
+	bool counts_late;              /* reclaim goes by counts of up to some seconds ago:
+					  mm/vmscan.c, 6.18 */
 	bool merges_faulted;           /* an area adopts anonymous memory on merging: mm/vma.c */
 	uint32_t aux_count;            /* of the auxiliary vector, its end included: saved_auxv */
 	uint32_t vvar_pages;           /* [vvar], [vvar_vclock] and [vdso], which exec maps: */
@@ -216,7 +218,7 @@ enum vm_advice {
 	VM_ADVISE_DONTNEED,
 	VM_ADVISE_FREE,
 	VM_ADVISE_COLD,
-	VM_ADVISE_PAGEOUT, /* without swap, of anonymous memory: nothing */
+	VM_ADVISE_PAGEOUT, /* comes to something in a group, see vm_group.h, as COLD does */
 	VM_ADVISE_HUGEPAGE,
 	VM_ADVISE_NOHUGEPAGE,
 	VM_ADVISE_DONTFORK,
@@ -252,6 +254,7 @@ enum vm_signal {
 	VM_SIGSEGV_KERNEL, /* SI_KERNEL: no address at all, general protection */
 	VM_SIGBUS_ADRERR,  /* BUS_ADRERR: behind the end of the file */
 	VM_SIGBUS_MEMORY,  /* the machine has no frame left; where Linux would kill a process */
+	VM_SIGNAL_KILLED,  /* the group was out of memory, and it was chosen: see vm_group.h */
 };
 
 const char *vm_signal_name(enum vm_signal signal);
@@ -274,6 +277,9 @@ enum vm_reason {
 	VM_REASON_HUGE_DEMAND,   /* first write of a huge page */
 	VM_REASON_HUGE_ZERO_WRITE,
 	VM_REASON_HUGE_REUSE,
+	VM_REASON_SWAP_CACHE,    /* the page of a swap slot was still, or already, in memory */
+	VM_REASON_SWAP_IN,       /* read from swap: a major fault */
+	VM_REASON_FILE_IN,       /* page of a file read from disk: a major fault */
 	VM_REASON_COUNT,
 };
 
@@ -305,6 +311,7 @@ struct vm_counters {
 	uint64_t rss_file;                    /* RssFile */
 	uint64_t rss_shared;                  /* RssShmem */
 	uint64_t rss_max;                     /* the most their sum has been */
+	uint64_t swapped;                     /* VmSwap */
 	uint64_t total;                       /* VmSize */
 	uint64_t total_max;                   /* VmPeak */
 	uint64_t locked;                      /* VmLck */
@@ -373,6 +380,7 @@ struct vm_area_sums {
 	uint64_t anonymous;
 	uint64_t lazy_free;      /* given to MADV_FREE and not written since; kernels count late */
 	uint64_t anon_huge;      /* mapped by entries of 2 MiB */
+	uint64_t swap, swap_pss; /* in swap; each page divided by how many have its slot */
 	uint64_t locked;         /* its pss, if the area is locked */
 	bool may_be_huge;        /* a fault could make a huge page in it: THPeligible */
 };
@@ -397,6 +405,7 @@ enum vm_page_state {
 	VM_PAGE_SHARED,    /* of shared memory */
 	VM_PAGE_GUARD,     /* a mark that makes every access fail */
 	VM_PAGE_FURNITURE,
+	VM_PAGE_SWAPPED,   /* in swap, or on its way */
 };
 
 const char *vm_page_state_name(enum vm_page_state state);
@@ -416,8 +425,9 @@ void vm_page_get(const struct vm_space *space, uint64_t address, struct vm_page_
 
 /*
  * Bits of an entry of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst). What lies below
- * them is the frame number, valid only with VM_PAGEMAP_PRESENT. Without soft-dirty tracking,
- * userfaultfd and swap, the model leaves bits 55, 57 and 62 clear.
+ * them is the frame number with VM_PAGEMAP_PRESENT, and with VM_PAGEMAP_SWAP the number of swap,
+ * 0, and above its 5 bits the slot. Without soft-dirty tracking and userfaultfd, the model leaves
+ * bits 55 and 57 clear.
  */
 #define VM_PAGEMAP_FRAME ((UINT64_C(1) << 55) - 1)
 #define VM_PAGEMAP_SOFT_DIRTY (UINT64_C(1) << 55)

@@ -210,8 +210,8 @@ void vm_memory_uses_get(const struct vm_machine *machine, struct vm_memory_uses 
 
 /*
  * A machine's memory as /proc/meminfo would show it: one zone, settings as they are unless set.
- * Active, inactive, dirty and stacks, which a machine does not have, are 0; no slab counts as
- * reclaimable.
+ * Dirty and stacks, which a machine does not have, are 0, and so are active and inactive without
+ * a group; no slab counts as reclaimable.
  */
 void vm_meminfo_get(const struct vm_machine *machine, struct vm_meminfo *out);
 

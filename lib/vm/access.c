@@ -6,6 +6,7 @@
 #include "vm/access.h"
 
 #include "vm/fault.h"
+#include "vm/group.h"
 #include "vm/merge.h"
 #include "vm/page.h"
 
@@ -101,7 +102,11 @@ enum vm_signal access_fault(struct vm_space *space, uint64_t address, enum vm_ki
 		return VM_SIGSEGV_MAPERR;
 	if (!access_is_allowed(space, area, address, kind))
 		return VM_SIGSEGV_ACCERR;
-	return fault_serve(space, area, address, kind);
+	enum vm_signal signal = fault_serve(space, area, address, kind);
+	if (!space->is_killed)
+		return signal;
+	group_space_empty(space);
+	return VM_SIGNAL_KILLED;
 }
 
 /* Where that is asked, the bits above the highest repeat it. */

@@ -17,7 +17,8 @@ bool access_grows_stack(const struct vm_space *space, const struct area *area, u
 bool access_is_allowed(struct vm_space *space, const struct area *area, uint64_t address,
 		       enum vm_kind kind);
 
-/* What the kernel makes of an access that the tables do not let through; it may be tried again. */
+/* What the kernel makes of an access that the tables do not let through; it may be tried again.
+ * A process that was killed for it has no memory after that. */
 enum vm_signal access_fault(struct vm_space *space, uint64_t address, enum vm_kind kind);
 
 #endif

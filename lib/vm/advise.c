@@ -7,6 +7,7 @@
 
 #include "vm/fault.h"
 #include "vm/file.h"
+#include "vm/group.h"
 #include "vm/merge.h"
 #include "vm/page.h"
 
@@ -143,6 +144,8 @@ static int advise_lazily(struct vm_space *space, struct area *area, uint64_t sta
 		return EINVAL;
 	if (advice == VM_ADVISE_FREE && !rule(space, VM_RULE_free_is_lazy))
 		return advise_dontneed(space, area, start, end);
+	if (advice != VM_ADVISE_FREE)
+		group_advise(space, start, end, advice == VM_ADVISE_COLD);
 	if (area->file == NULL && !huge_parts_split(space, start, end))
 		return ENOMEM;
 	if (advice != VM_ADVISE_PAGEOUT)
@@ -174,7 +177,7 @@ static bool has_pages(struct vm_space *space, uint64_t start, uint64_t end)
 		if (slot.entries == NULL)
 			return true;
 		for (uint64_t i = 0; i < pages_of(space, slot.end - slot.start); i++) {
-			if (entry_is_mapped(slot.entries[i]))
+			if (entry_is_mapped(slot.entries[i]) || entry_is_swapped(slot.entries[i]))
 				return true;
 		}
 	}

@@ -19,6 +19,10 @@ struct area {
 	uint32_t anon;          /* its anonymous memory (anon_vma), 0 before the first page of it */
 	bool is_inherited;      /* that one has ancestors: the area was copied by a fork */
 	bool is_guarded;        /* it may have guards, which a fork is to copy */
+	uint64_t ahead_address; /* of the last page that came back from swap by the cache */
+	uint32_t ahead_pages;   /* read with it */
+	uint32_t ahead_hits;    /* of those, used since */
+	bool ahead_is_set;      /* there was one */
 	struct vm_file *file;
 	struct area *previous, *next;
 	struct area *parent, *left, *right;

@@ -6,6 +6,7 @@
  * tables there are. Then the books are compared with it.
  */
 #include "base/text.h"
+#include "vm/group.h"
 #include "vm/kernel_memory.h"
 #include "vm/memory.h"
 #include "vm/page.h"
@@ -15,6 +16,7 @@ struct shadow {
 	uint32_t *maps;        /* of each frame, by entries of the last level */
 	uint32_t *huge_maps;   /* of each head, by entries of 2 MiB */
 	size_t bytes;          /* of both */
+	uint64_t swap_uses;    /* entries that name a swap slot, and copies in memory */
 };
 
 struct check {
@@ -33,7 +35,7 @@ static bool fails(struct check *check, const char *what, uint64_t where)
 
 /* What the walk of one space adds up to. */
 struct tally {
-	uint64_t anon, file, shared, huge;
+	uint64_t anon, file, shared, huge, swapped;
 	uint64_t tables[VM_LEVELS_MAX];
 };
 
@@ -47,6 +49,31 @@ static void tally_frame(struct tally *tally, enum frame_use use, uint64_t pages)
 		tally->shared += pages;
 }
 
+/* A swap entry names a slot that is in use. */
+static bool swap_entry_check(struct check *check, uint64_t entry)
+{
+	const struct group *group = check->machine->group;
+	uint64_t slot = entry_slot(entry);
+	check->shadow.swap_uses++;
+	return entry_is_swapped(entry) && group != NULL && group->has_swap &&
+	       slot < group->swap.count && group->swap.uses[slot] > 0;
+}
+
+/* All uses of slots are by entries and by copies in memory. */
+static bool swap_uses_check(struct check *check, const char **why)
+{
+	const struct group *group = check->machine->group;
+	uint64_t uses = 0;
+	*why = "uses of swap slots are miscounted";
+	for (uint64_t i = 1; group != NULL && group->has_swap && i < group->swap.count; i++) {
+		uint32_t frame = group->swap.frames[i];
+		uses += group->swap.uses[i] - (frame != FRAME_NONE);
+		if (frame != FRAME_NONE && group->homes[frame].slot != i)
+			return false;
+	}
+	return uses == check->shadow.swap_uses;
+}
+
 static bool leaf_check(struct check *check, struct vm_space *space, uint64_t entry, bool is_huge,
 		       uint64_t address, struct tally *tally)
 {
@@ -54,8 +81,10 @@ static bool leaf_check(struct check *check, struct vm_space *space, uint64_t ent
 	uint32_t number = entry_frame(entry);
 	if (area == NULL || area->start > address)
 		return fails(check, "an entry without an area", address);
+	tally->swapped += entry_is_swapped(entry);
 	if (!entry_is_mapped(entry))
-		return entry == ENTRY_GUARD || fails(check, "an entry of no kind", address);
+		return entry == ENTRY_GUARD || swap_entry_check(check, entry) ||
+		       fails(check, "an entry of no kind", address);
 	if (number == FRAME_NONE || number >= check->machine->frames.count)
 		return fails(check, "an entry of no frame", address);
 	const struct frame *frame = frame_at(&check->machine->frames, number);
@@ -122,6 +151,8 @@ static bool books_check(struct check *check, const struct vm_space *space,
 	if (tally->anon != counters->rss_anon || tally->file != counters->rss_file ||
 	    tally->shared != counters->rss_shared)
 		return fails(check, "the resident set is miscounted", tally->anon);
+	if (tally->swapped != counters->swapped)
+		return fails(check, "swapped pages are miscounted", tally->swapped);
 	if (pages != counters->total || locked + space->locked_stray != counters->locked)
 		return fails(check, "mapped or locked pages are miscounted", pages);
 	if (rule(space, VM_RULE_huge_table) && reserve != tally->huge)
@@ -190,7 +221,8 @@ static bool machine_check(struct check *check)
 		if (!space_check(check, space))
 			return false;
 	}
-	if (!kernel_memory_check(check->machine, &why))
+	if (!group_check(check->machine, &why) || !swap_uses_check(check, &why) ||
+	    !kernel_memory_check(check->machine, &why))
 		return fails(check, why, 0);
 	return frame_books_check(check);
 }

@@ -16,9 +16,11 @@
 #include "vm/fault.h"
 
 #include "vm/file.h"
+#include "vm/group.h"
 #include "vm/huge.h"
 #include "vm/merge.h"
 #include "vm/page.h"
+#include "vm/swapping.h"
 
 static enum vm_signal done(struct vm_space *space, enum vm_reason reason)
 {
@@ -44,23 +46,37 @@ static uint64_t own_bits(const struct vm_space *space, const struct area *area)
 	return area->flags & VM_AREA_WRITE ? bits | ENTRY_WRITE : bits;
 }
 
-/* A frame of the process's own, entered in place of what is there. */
-static enum vm_signal own_page(struct vm_space *space, struct area *area, uint64_t address,
-			       uint64_t *entry, enum vm_reason reason)
+/* A frame of the process's own at `address`, entered in place of what is there, which stays until
+ * then. */
+static enum vm_signal own_page_enter(struct vm_space *space, struct area *area, uint64_t address,
+				     uint64_t *entry)
 {
-	bool was_file = entry_is_mapped(*entry) &&
+	bool is_mapped = entry_is_mapped(*entry);
+	bool was_file = is_mapped &&
+			frame_at(frames_of(space), entry_frame(*entry))->use != FRAME_ANON &&
 			frame_at(frames_of(space), entry_frame(*entry))->is_cached;
 	bool stays_file = was_file && !rule(space, VM_RULE_cow_leaves_file);
-	uint32_t frame = frame_take(frames_of(space), 0, stays_file ? FRAME_FILE : FRAME_ANON);
+	group_pin(space->machine, is_mapped ? entry_frame(*entry) : FRAME_NONE);
+	uint32_t frame = group_frame_take(space, address, stays_file ? FRAME_FILE : FRAME_ANON);
+	group_pin(space->machine, FRAME_NONE);
 	if (frame == FRAME_NONE)
 		return VM_SIGBUS_MEMORY;
 	frame_at(frames_of(space), frame)->is_exclusive = true;
-	if (entry_is_mapped(*entry)) {
+	if (is_mapped) {
 		entries_changed(space, address, address + page_bytes(space));
 		page_leave(space, entry);
 	}
 	page_enter(space, entry, frame, own_bits(space, area));
-	return done(space, reason);
+	group_frame_list(space, frame, area->flags & VM_AREA_LOCKED);
+	return VM_SIGNAL_NONE;
+}
+
+/* The same as all there is to a fault. */
+static enum vm_signal own_page(struct vm_space *space, struct area *area, uint64_t address,
+			       uint64_t *entry, enum vm_reason reason)
+{
+	enum vm_signal signal = own_page_enter(space, area, address, entry);
+	return signal == VM_SIGNAL_NONE ? done(space, reason) : signal;
 }
 
 /* ---- anonymous memory ---- */
@@ -147,17 +163,26 @@ static enum vm_signal map_around(struct vm_space *space, struct area *area, uint
 	if (!maps_around(space, area, first, end))
 		return VM_SIGNAL_NONE;
 	for (uint64_t at = first; at < end; at += page_bytes(space)) {
-		uint32_t frame = frame_at_address(space, area, at);
-		if (frame == FRAME_NONE)
+		if (frame_at_address(space, area, at) == FRAME_NONE)
 			continue;
 		uint64_t *entry = entry_make_room(space, at);
 		if (entry == NULL)
 			return VM_SIGBUS_MEMORY;
+		/* Looked at again: room for the entry may have cost the page its place. */
+		uint32_t frame = frame_at_address(space, area, at);
+		if (frame == FRAME_NONE)
+			continue;
 		if (*entry == 0)
 			page_enter(space, entry, frame, page_bits(space, area));
 		*out_is_mapped |= at == address;
 	}
 	return VM_SIGNAL_NONE;
+}
+
+/* Is the page to be read from disk? */
+static bool is_on_disk(const struct area *area, uint64_t page)
+{
+	return !is_shared_memory(area) && file_frame(area->file, page) == FRAME_NONE;
 }
 
 static enum vm_signal fault_file_load(struct vm_space *space, struct area *area, uint64_t address)
@@ -173,12 +198,13 @@ static enum vm_signal fault_file_load(struct vm_space *space, struct area *area,
 		return done(space, reason);
 	if (page >= area->file->size_pages)
 		return VM_SIGBUS_ADRERR;
-	uint32_t frame = file_frame_make(space->machine, area->file, page);
+	bool is_read = is_on_disk(area, page);
 	uint64_t *entry = entry_make_room(space, address);
+	uint32_t frame = file_frame_make(space, area->file, page);
 	if (frame == FRAME_NONE || entry == NULL)
 		return VM_SIGBUS_MEMORY;
 	page_enter(space, entry, frame, page_bits(space, area));
-	return done(space, reason);
+	return done(space, is_read ? VM_REASON_FILE_IN : reason);
 }
 
 static enum vm_signal fault_file_store(struct vm_space *space, struct area *area, uint64_t address)
@@ -189,14 +215,18 @@ static enum vm_signal fault_file_store(struct vm_space *space, struct area *area
 		space_anon_prepare(space, area);
 	if (page >= area->file->size_pages)
 		return VM_SIGBUS_ADRERR;
-	uint32_t frame = file_frame_make(space->machine, area->file, page);
+	bool is_read = is_on_disk(area, page);
 	uint64_t *entry = entry_make_room(space, address);
+	uint32_t frame = file_frame_make(space, area->file, page);
 	if (frame == FRAME_NONE || entry == NULL)
 		return VM_SIGBUS_MEMORY;
 	if (is_private)
-		return own_page(space, area, address, entry, VM_REASON_FILE_COPY);
+		return own_page(space, area, address, entry,
+				is_read ? VM_REASON_FILE_IN : VM_REASON_FILE_COPY);
 	frame_at(frames_of(space), frame)->is_dirty = true;
 	page_enter(space, entry, frame, own_bits(space, area));
+	if (is_read)
+		return done(space, VM_REASON_FILE_IN);
 	return done(space, is_shared_memory(area) ? VM_REASON_SHARED_WRITE
 						  : VM_REASON_FILE_WRITE);
 }
@@ -225,10 +255,23 @@ bool fault_can_reuse(struct vm_space *space, uint64_t address, uint32_t number)
 		return false;
 	if (frame->is_exclusive)
 		return true;
+	if (head->order == 0 && head->is_cached)
+		return head->block_maps == 1 && swap_cache_can_leave(space->machine, number);
 	if (head->order == 0)
 		return head->block_maps == 1;
 	return head->block_maps > 1 &&
 	       block_maps_here(space, address, number) == head->block_maps;
+}
+
+/* The page is writable from here on: it belongs to nobody else, nor to swap. */
+static void own_page_reuse(struct vm_space *space, uint64_t *entry)
+{
+	uint32_t number = entry_frame(*entry);
+	struct frame *frame = frame_at(frames_of(space), number);
+	if (!frame->is_exclusive && frame->is_cached)
+		swap_cache_leave(space->machine, number);
+	frame->is_exclusive = true;
+	*entry |= ENTRY_WRITE | ENTRY_DIRTY;
 }
 
 static enum vm_signal fault_write_private(struct vm_space *space, struct area *area,
@@ -237,8 +280,7 @@ static enum vm_signal fault_write_private(struct vm_space *space, struct area *a
 	uint32_t number = entry_frame(*entry);
 	struct frame *frame = frame_at(frames_of(space), number);
 	if (frame->use == FRAME_ANON && fault_can_reuse(space, address, number)) {
-		frame->is_exclusive = true;
-		*entry |= ENTRY_WRITE | ENTRY_DIRTY;
+		own_page_reuse(space, entry);
 		return done(space, VM_REASON_COW_REUSE);
 	}
 	space_anon_prepare(space, area);
@@ -257,6 +299,23 @@ static enum vm_signal fault_write(struct vm_space *space, struct area *area, uin
 						      : VM_REASON_SHARED_UPGRADE);
 }
 
+/* ---- swap ---- */
+
+/* A store to a page that came back for several processes goes on as copy on write. */
+static enum vm_signal fault_swap(struct vm_space *space, struct area *area, uint64_t address,
+				 uint64_t *entry, bool is_store)
+{
+	bool copies = false;
+	enum vm_signal signal = swap_in(space, area, address, entry, is_store, &copies);
+	if (signal != VM_SIGNAL_NONE || !copies)
+		return signal;
+	uint32_t number = entry_frame(*entry);
+	if (!fault_can_reuse(space, address, number))
+		return own_page_enter(space, area, address, entry);
+	own_page_reuse(space, entry);
+	return VM_SIGNAL_NONE;
+}
+
 /* ---- one fault ---- */
 
 static enum vm_signal fault_small(struct vm_space *space, struct area *area, uint64_t address,
@@ -268,6 +327,8 @@ static enum vm_signal fault_small(struct vm_space *space, struct area *area, uin
 		entry = *slot.entries;
 	if (entry & ENTRY_GUARD)
 		return VM_SIGSEGV_MAPERR;
+	if (entry_is_swapped(entry))
+		return fault_swap(space, area, address, slot.entries, is_store);
 	if (entry == 0)
 		return area->file != NULL ? fault_file(space, area, address, is_store)
 					  : fault_anon(space, area, address, is_store);
@@ -300,25 +361,30 @@ enum vm_signal fault_serve(struct vm_space *space, struct area *area, uint64_t a
 
 /* ---- the kernel's own accesses ---- */
 
-static bool is_faulted_in(struct vm_space *space, uint64_t address, bool is_store)
+/* True with the entry, of either level, if it allows the access. */
+static bool is_faulted_in(struct vm_space *space, uint64_t address, bool is_store,
+			  uint64_t *out_entry)
 {
 	struct slot slot;
 	if (!slot_next(space, address, address + 1, &slot))
 		return false;
-	uint64_t entry = slot.entries != NULL ? *slot.entries : *slot.upper;
-	return (entry & ENTRY_PRESENT) && (!is_store || entry & ENTRY_WRITE);
+	*out_entry = slot.entries != NULL ? *slot.entries : *slot.upper;
+	return (*out_entry & ENTRY_PRESENT) && (!is_store || *out_entry & ENTRY_WRITE);
 }
 
 enum vm_signal fault_in(struct vm_space *space, struct area *area, uint64_t start, uint64_t end,
 			bool is_store)
 {
 	for (uint64_t at = start; at < end; at += page_bytes(space)) {
-		while (!is_faulted_in(space, at, is_store)) {
+		uint64_t entry;
+		while (!is_faulted_in(space, at, is_store, &entry)) {
 			enum vm_signal signal = fault_serve(space, area, at,
 							    is_store ? VM_STORE : VM_LOAD);
 			if (signal != VM_SIGNAL_NONE)
 				return signal;
 		}
+		if (rule(space, VM_RULE_lock_marks))
+			group_mark(space->machine, entry_frame(entry));
 	}
 	return VM_SIGNAL_NONE;
 }

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files: an array of frames each. A file on disk is wholly in the cache, as after it was written
- * and synced: no fault on it is a major one.
+ * and synced, and no fault on it is a major one, until its pages are dropped or reclaimed.
  */
 #include "vm/file.h"
+
+#include "vm/mapping.h"
+#include "vm/page.h"
+
+enum {
+	RECORD_PAGES = 64,        /* XA_CHUNK_SIZE */
+	SHADOW_IS = 1 << 0,       /* reclaim noted something of the page, above these two bits */
+	SHADOW_RECORDED = 1 << 1, /* a record is kept for it */
+};
 
 static struct vm_file *file_add(struct vm_machine *machine, enum vm_file_kind kind, uint64_t pages)
 {
@@ -43,6 +52,10 @@ static void file_remove(struct vm_machine *machine, struct vm_file *file)
 	*link = file->next;
 	for (uint64_t page = 0; page < file->size_pages; page++)
 		file_forget(machine, file, page);
+	if (file->shadows != NULL)
+		pool_give(&machine->pool, file->shadows,
+			  (file->size_pages + RECORD_PAGES - 1) / RECORD_PAGES * RECORD_PAGES *
+				  sizeof(*file->shadows));
 	pool_give(&machine->pool, file->frames,
 		  size_max(file->size_pages, 1) * sizeof(*file->frames));
 	pool_give(&machine->pool, file, sizeof(*file));
@@ -78,11 +91,54 @@ uint32_t file_frame(const struct vm_file *file, uint64_t page)
 	return page < file->size_pages ? file->frames[page] : FRAME_NONE;
 }
 
-uint32_t file_frame_make(struct vm_machine *machine, struct vm_file *file, uint64_t page)
+/*
+ * What reclaim notes of a file's pages, of 64 of them in one record of the kernel's, is kept from
+ * the first one that is read on. False without memory.
+ */
+static bool record_make(struct vm_space *space, struct vm_file *file, uint64_t page)
+{
+	struct pool *pool = &space->machine->pool;
+	uint64_t count = (file->size_pages + RECORD_PAGES - 1) / RECORD_PAGES * RECORD_PAGES;
+	if (file->shadows == NULL)
+		file->shadows = pool_take(pool, count * sizeof(*file->shadows));
+	if (file->shadows == NULL)
+		return false;
+	uint64_t *first = &file->shadows[page / RECORD_PAGES * RECORD_PAGES];
+	for (int i = 0; i < RECORD_PAGES; i++) {
+		if (first[i] != 0)
+			return true;
+	}
+	file->shadows[page] = SHADOW_RECORDED;
+	return group_record(space);
+}
+
+/* Read a page from disk, charged to who asked for it. */
+static uint32_t page_read(struct vm_space *space, struct vm_file *file, uint64_t page)
+{
+	struct group *group = space->machine->group;
+	if (group != NULL && !record_make(space, file, page))
+		return FRAME_NONE;
+	uint32_t number = group_frame_take(space, page, FRAME_FILE);
+	if (number == FRAME_NONE)
+		return FRAME_NONE;
+	frame_at(&space->machine->frames, number)->is_cached = true;
+	if (group == NULL)
+		return number;
+	group->homes[number].file = file;
+	if (file->shadows[page] & SHADOW_IS)
+		reclaim_refault(&group->reclaim, number, true, file->shadows[page] >> 2);
+	else
+		reclaim_add(&group->reclaim, number, true);
+	return number;
+}
+
+uint32_t file_frame_make(struct vm_space *space, struct vm_file *file, uint64_t page)
 {
 	assert(page < file->size_pages);
 	if (file->frames[page] == FRAME_NONE)
-		file->frames[page] = frame_make(machine, FRAME_SHARED);
+		file->frames[page] = file->kind == VM_FILE_SHARED
+					     ? frame_make(space->machine, FRAME_SHARED)
+					     : page_read(space, file, page);
 	return file->frames[page];
 }
 
@@ -90,8 +146,45 @@ void file_forget(struct vm_machine *machine, struct vm_file *file, uint64_t page
 {
 	if (file->frames[page] == FRAME_NONE)
 		return;
+	group_forget(machine, file->frames[page]);
 	frame_give(&machine->frames, file->frames[page]);
 	file->frames[page] = FRAME_NONE;
+}
+
+void vm_file_drop(struct vm_machine *machine, struct vm_file *file)
+{
+	for (uint64_t page = 0; page < file->size_pages; page++) {
+		uint32_t frame = file->frames[page];
+		if (file->kind != VM_FILE_SHARED && frame != FRAME_NONE &&
+		    frame_at(&machine->frames, frame)->block_maps == 0)
+			file_forget(machine, file, page);
+	}
+}
+
+/* ---- leaving ---- */
+
+static void unmap_one(void *context, const struct mapping *mapping)
+{
+	struct page_home *home = context;
+	home->is_dirty |= (*mapping->entry & ENTRY_DIRTY) != 0;
+	entries_changed(mapping->space, mapping->address,
+			mapping->address + page_bytes(mapping->space));
+	page_leave(mapping->space, mapping->entry);
+}
+
+enum reclaim_outcome file_page_out(struct group *group, uint32_t number, uint64_t shadow)
+{
+	struct vm_machine *machine = group->machine;
+	struct page_home *home = &group->homes[number];
+	struct vm_file *file = home->file;
+	uint64_t page = home->place;
+	mappings_visit(group, number, unmap_one, home);
+	/* What was changed is written by others, in their own time. */
+	if (home->is_dirty)
+		return RECLAIM_STAYS;
+	file->shadows[page] = shadow << 2 | SHADOW_IS | SHADOW_RECORDED;
+	file_forget(machine, file, page);
+	return RECLAIM_GONE;
 }
 
 void file_release(struct vm_machine *machine, struct vm_file *file)

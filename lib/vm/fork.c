@@ -7,8 +7,10 @@
  * written is write-protected on both sides. Areas without it, which faults can fill again from
  * their file or from zeros, are left without tables.
  */
+#include "vm/group.h"
 #include "vm/merge.h"
 #include "vm/page.h"
+#include "vm/swapping.h"
 
 /* Tables of the child down to where the parent's end, for [start, end). */
 static bool uppers_copy(struct vm_space *parent, struct vm_space *child, uint64_t start,
@@ -31,7 +33,7 @@ static bool uppers_copy(struct vm_space *parent, struct vm_space *child, uint64_
 static bool entry_copy_now(struct vm_space *child, uint64_t *to, uint64_t entry)
 {
 	struct frames *frames = &child->machine->frames;
-	uint32_t frame = frame_take(frames, 0, FRAME_ANON);
+	uint32_t frame = group_frame_take(child, 0, FRAME_ANON);
 	if (frame == FRAME_NONE)
 		return false;
 	frame_at(frames, frame)->is_exclusive = true;
@@ -42,14 +44,17 @@ static bool entry_copy_now(struct vm_space *child, uint64_t *to, uint64_t entry)
 static bool entry_copy(struct vm_space *child, bool is_private, uint64_t *from, uint64_t *to)
 {
 	struct frame *frame = frame_at(&child->machine->frames, entry_frame(*from));
+	if (entry_is_swapped(*from)) {
+		swap_entry_copy(child, from, to);
+		return true;
+	}
 	if (!entry_is_mapped(*from)) {
 		*to = *from;
 		return true;
 	}
 	if (frame->use == FRAME_ANON && !rule(child, VM_RULE_cow_fork))
 		return entry_copy_now(child, to, *from);
-	/* The child has not accessed it yet. */
-	uint64_t bits = *from & ~(ENTRY_FRAME_MASK | ENTRY_ACCESSED);
+	uint64_t bits = *from & ~ENTRY_FRAME_MASK;
 	if (!is_private)
 		bits &= ~ENTRY_DIRTY;
 	if (is_private && frame->use != FRAME_FURNITURE) {
@@ -58,6 +63,9 @@ static bool entry_copy(struct vm_space *child, bool is_private, uint64_t *from, 
 		if (rule(child, VM_RULE_cow_protects_parent))
 			*from &= ~ENTRY_WRITE;
 	}
+	/* The child has not accessed it yet. */
+	if (rule(child, VM_RULE_fork_is_old))
+		bits &= ~ENTRY_ACCESSED;
 	page_enter(child, to, entry_frame(*from), bits);
 	return true;
 }
@@ -140,6 +148,8 @@ struct vm_space *vm_space_fork(struct vm_space *parent)
 		return NULL;
 	child->break_start = parent->break_start;
 	child->break_end = parent->break_end;
+	child->oom_adjust = parent->oom_adjust;
+	child->forked_by = parent;
 	for (const struct area *area = parent->areas.first; area != NULL; area = area->next) {
 		if (area->flags & VM_AREA_DONTFORK && rule(parent, VM_RULE_fork_leaves_out))
 			continue;
@@ -148,6 +158,7 @@ struct vm_space *vm_space_fork(struct vm_space *parent)
 			return NULL;
 		}
 	}
+	child->forked_by = NULL;
 	child->counters.total_max = child->counters.total;
 	return child;
 }

@@ -15,8 +15,9 @@
 bool huge_is_wanted(const struct vm_space *space, const struct area *area, uint64_t address)
 {
 	uint64_t bytes = space->machine->huge_bytes;
-	if (bytes == 0 || !rule(space, VM_RULE_huge_fault) || area->file != NULL ||
-	    area->flags & VM_AREA_NOHUGEPAGE)
+	/* What a group is charged with goes page by page. */
+	if (bytes == 0 || space->machine->group != NULL || !rule(space, VM_RULE_huge_fault) ||
+	    area->file != NULL || area->flags & VM_AREA_NOHUGEPAGE)
 		return false;
 	uint64_t start = address / bytes * bytes;
 	if (start < area->start || start + bytes > area->end)

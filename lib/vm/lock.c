@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "vm/group.h"
 #include "vm/merge.h"
 #include "vm/populate.h"
 
@@ -25,6 +26,7 @@ static int lock_areas(struct vm_space *space, uint64_t start, uint64_t end, uint
 			area = space_modify(space, area, at, to, flags);
 			if (area == NULL)
 				return ENOMEM;
+			group_lock(space, at, to, flags & VM_AREA_LOCKED);
 			if (!(old & VM_AREA_LOCKED))
 				space->counters.locked += pages_of(space, to - at);
 			else if (!(flags & VM_AREA_LOCKED))

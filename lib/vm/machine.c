@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/text.h"
 #include "vm/file.h"
+#include "vm/group.h"
 #include "vm/merge.h"
 #include "vm/page.h"
 
@@ -25,7 +26,8 @@ static const struct vm_profile profiles[] = {
 	{ .name = "linux-6.18", .fault_around_pages = 16, .huge = VM_HUGE_ADVISED,
 	  .has_huge_zero_page = true, .places_huge = true, .stack_flag_is_small = true,
 	  .reclaims_tables = true, .remaps_many = true, .last_page_needs_table = true,
-	  .merges_faulted = true, .aux_count = 23, .vvar_pages = 4, .vclock_pages = 2,
+	  .counts_late = true, .merges_faulted = true,
+	  .aux_count = 23, .vvar_pages = 4, .vclock_pages = 2,
 	  .vdso_pages = 2,
 	  .stack_gap_pages = 256, .stack_limit_bytes = 8 << 20, .lowest_address = 0x10000,
 	  .area_count_max = 65530 },
@@ -119,6 +121,7 @@ void vm_machine_destroy(struct vm_machine *machine)
 	if (machine == NULL)
 		return;
 	/* The machine itself lies in its pool. */
+	group_finish(machine);
 	struct pool pool = machine->pool;
 	frames_finish(&machine->frames);
 	pool_finish(&pool);
@@ -179,7 +182,7 @@ void vm_space_exit(struct vm_space *space)
 {
 	struct vm_machine *machine = space->machine;
 	struct vm_space **link = &machine->spaces;
-	areas_drop(space);
+	group_space_empty(space);
 	tables_finish(space);
 	while (*link != space)
 		link = &(*link)->next;

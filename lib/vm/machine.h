@@ -18,6 +18,7 @@ struct vm_file {
 	enum vm_file_kind kind;
 	uint64_t size_pages;
 	uint32_t *frames;          /* FRAME_NONE where there is none yet */
+	uint64_t *shadows;         /* NULL, or what reclaim noted of pages: see file.c */
 	uint64_t area_count;       /* areas that map it */
 	bool is_nameless;          /* behind shared anonymous memory: goes with its last area */
 };
@@ -39,6 +40,7 @@ struct vm_machine {
 	uint32_t huge_zero;        /* head of the huge zero page; FRAME_NONE before its first use */
 	unsigned level_shift[VM_LEVELS_MAX + 1]; /* log2 of the bytes an entry of a level covers */
 	struct kernel_memory *kernel; /* the kernel's own; NULL before its first use */
+	struct group *group;       /* what its processes may have; NULL: all there is */
 	uint64_t huge_bytes;       /* what an entry of level 1 maps; 0: huge pages are too large */
 };
 
@@ -51,6 +53,10 @@ struct vm_space {
 	uint32_t reserve;          /* tables kept for splitting huge pages, linked by frame.next */
 	uint64_t break_start, break_end;
 	uint64_t locked_stray;     /* pages counted as locked that are not: see remap.c */
+	uint64_t charged_own;      /* to its group, for what is in no table */
+	int oom_adjust;            /* oom_score_adj */
+	struct vm_space *forked_by; /* who is making it; NULL once it is made */
+	bool is_killed;            /* by the killer: only vm_space_exit() is left */
 	struct vm_counters counters; /* minor_faults and areas are filled in when read */
 };
 

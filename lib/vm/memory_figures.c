@@ -3,7 +3,7 @@
  * Figures of memory as tools print them: the lines of free and sar, from what /proc/meminfo says
  * or from a machine's frames.
  */
-#include "vm/machine.h"
+#include "vm/group.h"
 
 enum {
 	SHARE_WHOLE = 10000, /* 100 per cent in hundredths */
@@ -152,8 +152,14 @@ void vm_meminfo_get(const struct vm_machine *machine, struct vm_meminfo *out)
 		.low = marks.low,
 		.file = uses.file,
 	};
+	struct vm_group_view group;
+	vm_group_get(machine, &group);
 	*out = (struct vm_meminfo){
 		.total = managed * page_kib,
+		.swap_total = group.swap_total * page_kib,
+		.swap_free = (group.swap_total - group.swap_used) * page_kib,
+		.active = (group.active_anon + group.active_file) * page_kib,
+		.inactive = (group.inactive_anon + group.inactive_file) * page_kib,
 		.free = machine->frames.free_count * page_kib,
 		.available = vm_available_pages(&available) * page_kib,
 		.cached = (uses.file + uses.shared) * page_kib,

@@ -4,6 +4,9 @@
  */
 #include "vm/page.h"
 
+#include "vm/group.h"
+#include "vm/swapping.h"
+
 uint64_t page_bits(const struct vm_space *space, const struct area *area)
 {
 	uint64_t bits = ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED;
@@ -52,8 +55,14 @@ static void rss_take(struct vm_space *space, enum frame_use use, uint64_t pages)
 static void block_release(struct vm_space *space, uint32_t head)
 {
 	struct frame *frame = frame_at(&space->machine->frames, head);
-	if (frame->block_maps == 0 && !frame->is_cached)
-		frame_give(&space->machine->frames, head);
+	if (frame->block_maps != 0)
+		return;
+	if (frame->is_cached && frame->use == FRAME_ANON)
+		swap_cache_leave(space->machine, head);
+	if (frame->is_cached)
+		return;
+	group_forget(space->machine, head);
+	frame_give(&space->machine->frames, head);
 }
 
 void page_enter(struct vm_space *space, uint64_t *entry, uint32_t frame, uint64_t bits)
@@ -68,6 +77,13 @@ void page_enter(struct vm_space *space, uint64_t *entry, uint32_t frame, uint64_
 	rss_add(space, frame_at(frames, frame)->use, 1);
 }
 
+/* An entry less maps the frame. */
+static void frame_unmap(const struct frames *frames, uint32_t number)
+{
+	frame_at(frames, number)->maps--;
+	frame_head(frames, number)->block_maps--;
+}
+
 void page_leave(struct vm_space *space, uint64_t *entry)
 {
 	struct frames *frames = &space->machine->frames;
@@ -76,10 +92,21 @@ void page_leave(struct vm_space *space, uint64_t *entry)
 	*entry = 0;
 	if (frame->use == FRAME_ZERO)
 		return;
-	frame->maps--;
-	frame_head(frames, number)->block_maps--;
+	frame_unmap(frames, number);
 	rss_take(space, frame->use, 1);
 	block_release(space, frame->head);
+}
+
+void page_swap(struct vm_space *space, uint64_t *entry, uint64_t slot)
+{
+	uint32_t number = entry_frame(*entry);
+	struct frame *frame = frame_at(&space->machine->frames, number);
+	uint64_t own = frame->is_exclusive ? ENTRY_SWAP_OWN : 0;
+	assert(frame->use == FRAME_ANON && frame->is_cached);
+	*entry = slot << ENTRY_FRAME_SHIFT | ENTRY_SWAP | own;
+	frame_unmap(&space->machine->frames, number);
+	rss_take(space, FRAME_ANON, 1);
+	space->counters.swapped++;
 }
 
 /* ---- huge pages ---- */
@@ -178,12 +205,28 @@ uint64_t block_maps_here(struct vm_space *space, uint64_t address, uint32_t numb
 
 /* ---- dropping ---- */
 
+/* What was accessed of a file is marked, unless advice says that it is used once. */
+static void entry_drop(struct vm_space *space, const struct slot *slot, uint64_t index)
+{
+	uint64_t *entry = &slot->entries[index];
+	const struct area *area;
+	if (space->machine->group != NULL && *entry & ENTRY_ACCESSED) {
+		area = area_look(&space->areas, slot->start + index * page_bytes(space));
+		if (frame_at(&space->machine->frames, entry_frame(*entry))->use == FRAME_FILE &&
+		    !(area->flags & (VM_AREA_RANDOM | VM_AREA_SEQUENTIAL)))
+			group_mark(space->machine, entry_frame(*entry));
+	}
+	page_leave(space, entry);
+}
+
 static void entries_drop(struct vm_space *space, const struct slot *slot, unsigned flags)
 {
 	uint64_t count = pages_of(space, slot->end - slot->start);
 	for (uint64_t i = 0; i < count; i++) {
 		if (entry_is_mapped(slot->entries[i]))
-			page_leave(space, &slot->entries[i]);
+			entry_drop(space, slot, i);
+		else if (entry_is_swapped(slot->entries[i]))
+			swap_entry_drop(space, &slot->entries[i]);
 		else if (flags & DROP_GUARDS || !rule(space, VM_RULE_guard_survives))
 			slot->entries[i] = 0;
 	}

@@ -19,6 +19,9 @@ void page_enter(struct vm_space *space, uint64_t *entry, uint32_t frame, uint64_
 /* Unmap what `entry` maps. An anonymous frame that nobody maps any more is free. */
 void page_leave(struct vm_space *space, uint64_t *entry);
 
+/* Unmap it in favour of a swap slot, whose use has been counted; its frame is kept. */
+void page_swap(struct vm_space *space, uint64_t *entry, uint64_t slot);
+
 /* The same for a block of 2 MiB at an entry of level 1, and its table in reserve. */
 bool huge_enter(struct vm_space *space, uint64_t *upper, uint32_t head, uint64_t bits);
 void huge_leave(struct vm_space *space, uint64_t *upper);

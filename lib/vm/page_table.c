@@ -4,6 +4,8 @@
  */
 #include "vm/page_table.h"
 
+#include "vm/group.h"
+
 static unsigned top_level(const struct vm_space *space)
 {
 	return space->machine->geometry->level_count - 1;
@@ -37,7 +39,7 @@ static uint32_t table_make(struct vm_space *space, unsigned level)
 	uint64_t *table = pool_take(&machine->pool, table_bytes(space, level));
 	if (table == NULL)
 		return FRAME_NONE;
-	uint32_t frame = frame_take(&machine->frames, 0, FRAME_TABLE);
+	uint32_t frame = group_frame_take(space, 0, FRAME_TABLE);
 	if (frame == FRAME_NONE) {
 		pool_give(&machine->pool, table, table_bytes(space, level));
 		return FRAME_NONE;
@@ -52,6 +54,7 @@ static void table_free(struct vm_space *space, uint32_t frame, unsigned level)
 	struct vm_machine *machine = space->machine;
 	pool_give(&machine->pool, table_of(space, frame), table_bytes(space, level));
 	frame_at(&machine->frames, frame)->table = NULL;
+	group_forget(machine, frame);
 	frame_give(&machine->frames, frame);
 	space->counters.tables[level]--;
 }
@@ -177,7 +180,7 @@ static void free_below(struct vm_space *space, uint32_t frame, unsigned level, u
 void tables_free(struct vm_space *space, uint64_t start, uint64_t end, uint64_t floor,
 		 uint64_t ceiling)
 {
-	if (!rule(space, VM_RULE_tables_freed) || top_level(space) == 0)
+	if (!rule(space, VM_RULE_tables_freed) || top_level(space) == 0 || start >= end)
 		return;
 	if (!rule(space, VM_RULE_tables_to_neighbours)) {
 		floor = start;

@@ -19,6 +19,8 @@
 #define ENTRY_HUGE ((uint64_t)1 << 7)     /* a leaf of level 1: PS */
 #define ENTRY_NO_ACCESS ((uint64_t)1 << 8) /* mapped, but not present: PROT_NONE */
 #define ENTRY_GUARD ((uint64_t)1 << 57)   /* no page: a mark that makes accesses fail */
+#define ENTRY_SWAP ((uint64_t)1 << 58)    /* no page: the number of a swap slot */
+#define ENTRY_SWAP_OWN ((uint64_t)1 << 59) /* the page there was of one process */
 #define ENTRY_NO_EXEC ((uint64_t)1 << 63)
 
 enum {
@@ -35,6 +37,16 @@ static inline bool entry_is_mapped(uint64_t entry)
 static inline uint32_t entry_frame(uint64_t entry)
 {
 	return (uint32_t)((entry & ENTRY_FRAME_MASK) >> ENTRY_FRAME_SHIFT);
+}
+
+static inline bool entry_is_swapped(uint64_t entry)
+{
+	return (entry & ENTRY_SWAP) != 0;
+}
+
+static inline uint64_t entry_slot(uint64_t entry)
+{
+	return (entry & ENTRY_FRAME_MASK) >> ENTRY_FRAME_SHIFT;
 }
 
 static inline uint64_t entry_make(uint32_t frame, uint64_t bits)

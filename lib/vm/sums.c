@@ -3,10 +3,13 @@
  * Sums: what the pages of an area and the areas of a space come to, as the kernel adds them up for
  * /proc/PID/smaps, status and pagemap (fs/proc/task_mmu.c).
  */
+#include "vm/group.h"
 #include "vm/page.h"
+#include "vm/swapping.h"
 
 enum {
 	PSS_SHIFT = 12, /* shares of a page are summed in 1/4096 bytes, and cut at the end */
+	SWAP_NUMBER_BITS = 5, /* MAX_SWAPFILES_SHIFT */
 };
 
 /* ---- areas ---- */
@@ -31,13 +34,16 @@ static void page_add(const struct vm_space *space, struct vm_area_sums *sums, ui
 	const struct frame *frame = frame_at(frames, number);
 	const struct frame *head = frame_head(frames, number);
 	bool is_anon = frame->use == FRAME_ANON;
-	bool is_dirty = entry & ENTRY_DIRTY || frame->is_dirty;
+	const struct group *group = space->machine->group;
+	bool is_dirty = entry & ENTRY_DIRTY || frame->is_dirty ||
+			(group != NULL && group->homes[number].is_dirty);
 	if (frame->use == FRAME_ZERO)
 		return;
 	sums->rss += bytes;
 	if (is_anon)
 		sums->anonymous += bytes;
-	if (is_anon && !is_dirty)
+	/* In a group a clean page came from swap: MADV_FREE is not lazy there. */
+	if (is_anon && !is_dirty && group == NULL)
 		sums->lazy_free += bytes;
 	if (entry & ENTRY_ACCESSED)
 		sums->referenced += bytes;
@@ -48,6 +54,14 @@ static void page_add(const struct vm_space *space, struct vm_area_sums *sums, ui
 			maps += head->huge_maps;
 		share_add(sums, page_bytes(space), maps, is_dirty);
 	}
+}
+
+static void swapped_add(const struct vm_space *space, struct vm_area_sums *sums, uint64_t entry)
+{
+	uint64_t page = page_bytes(space);
+	sums->swap += page;
+	sums->swap_pss += (page << PSS_SHIFT) /
+			  space->machine->group->swap.uses[entry_slot(entry)];
 }
 
 static void slot_add(const struct vm_space *space, struct vm_area_sums *sums,
@@ -67,6 +81,8 @@ static void slot_add(const struct vm_space *space, struct vm_area_sums *sums,
 		if (entry_is_mapped(slot->entries[i]))
 			page_add(space, sums, slot->entries[i], entry_frame(slot->entries[i]),
 				 page);
+		else if (entry_is_swapped(slot->entries[i]))
+			swapped_add(space, sums, slot->entries[i]);
 }
 
 /* Is there an aligned 2 MiB in it, and is it allowed (mm/huge_memory.c)? */
@@ -95,6 +111,7 @@ bool vm_area_sums_get(const struct vm_space *space, uint64_t start, struct vm_ar
 		slot_add(space, &sums, &slot);
 	sums.locked = area->flags & VM_AREA_LOCKED ? sums.pss >> PSS_SHIFT : 0;
 	sums.pss >>= PSS_SHIFT;
+	sums.swap_pss >>= PSS_SHIFT;
 	sums.pss_dirty >>= PSS_SHIFT;
 	sums.may_be_huge = may_be_huge(space, area);
 	*out = sums;
@@ -128,6 +145,8 @@ uint64_t vm_pagemap_entry(const struct vm_page_view *page)
 		return 0;
 	if (page->state == VM_PAGE_GUARD)
 		return VM_PAGEMAP_GUARD;
+	if (page->state == VM_PAGE_SWAPPED)
+		return VM_PAGEMAP_SWAP | entry_slot(page->entry) << SWAP_NUMBER_BITS;
 	/* To pagemap what is not anonymous is of a file, the huge zero page as well. */
 	if (page->state == VM_PAGE_FILE || page->state == VM_PAGE_SHARED ||
 	    page->state == VM_PAGE_HUGE_ZERO)

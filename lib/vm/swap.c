@@ -12,13 +12,22 @@ bool swap_init(struct swap *swap, uint64_t count)
 	assert(count >= 2);
 	*swap = (struct swap){.count = count, .free_count = count - 1, .next = 1};
 	swap->uses = memory_take(count * sizeof(swap->uses[0]));
-	return swap->uses != NULL;
+	swap->frames = memory_take(count * sizeof(swap->frames[0]));
+	swap->shadows = memory_take(count * sizeof(swap->shadows[0]));
+	if (swap->uses != NULL && swap->frames != NULL && swap->shadows != NULL)
+		return true;
+	swap_finish(swap);
+	return false;
 }
 
 void swap_finish(struct swap *swap)
 {
 	if (swap->uses != NULL)
 		memory_give(swap->uses, swap->count * sizeof(swap->uses[0]));
+	if (swap->frames != NULL)
+		memory_give(swap->frames, swap->count * sizeof(swap->frames[0]));
+	if (swap->shadows != NULL)
+		memory_give(swap->shadows, swap->count * sizeof(swap->shadows[0]));
 	*swap = (struct swap){0};
 }
 

@@ -4,7 +4,8 @@
  * page table entries name it, which fork makes more of, and once more while a copy is in memory.
  *
  * Slots are found from the last one on, so that pages that leave together lie together, and come
- * back together by reading ahead.
+ * back together by reading ahead. Of a slot whose page is not in memory it is noted what reclaim
+ * wants to know when it comes back.
  */
 #ifndef VM_SWAP_H
 #define VM_SWAP_H
@@ -19,6 +20,8 @@ enum {
 
 struct swap {
 	uint16_t *uses;           /* of each slot */
+	uint32_t *frames;         /* the frame of its copy in memory, or 0: the swap cache */
+	uint64_t *shadows;        /* what reclaim noted when the page left */
 	uint64_t count;           /* of slots, slot 0 included */
 	uint64_t free_count;
 	uint64_t next;            /* where the search begins */

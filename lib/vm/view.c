@@ -16,6 +16,7 @@ const char *vm_signal_name(enum vm_signal signal)
 		[VM_SIGSEGV_KERNEL] = "segv-kernel",
 		[VM_SIGBUS_ADRERR] = "bus-adrerr",
 		[VM_SIGBUS_MEMORY] = "no-memory",
+		[VM_SIGNAL_KILLED] = "killed",
 	};
 	return names[signal];
 }
@@ -55,6 +56,12 @@ static const struct {
 		"write to the huge zero page: a huge page of zeros replaces it" },
 	[VM_REASON_HUGE_REUSE] = { "huge-reuse",
 		"write to a huge page that nobody else has any more: it is made writable" },
+	[VM_REASON_SWAP_CACHE] = { "swap-cache",
+		"access to a page that swap has, and memory too: it is mapped again" },
+	[VM_REASON_SWAP_IN] = { "swap-in",
+		"access to a page that was swapped out: it is read back (major)" },
+	[VM_REASON_FILE_IN] = { "file-in",
+		"access to a file page that is not in the cache: it is read (major)" },
 };
 
 const char *vm_reason_name(enum vm_reason reason)
@@ -74,6 +81,7 @@ const char *vm_page_state_name(enum vm_page_state state)
 		[VM_PAGE_HUGE_ZERO] = "huge-zero", [VM_PAGE_ANON] = "anon",
 		[VM_PAGE_FILE] = "file",     [VM_PAGE_SHARED] = "shared",
 		[VM_PAGE_GUARD] = "guard",   [VM_PAGE_FURNITURE] = "furniture",
+		[VM_PAGE_SWAPPED] = "swapped",
 	};
 	return names[state];
 }
@@ -83,10 +91,11 @@ const char *vm_page_state_name(enum vm_page_state state)
 void vm_counters_get(const struct vm_space *space, struct vm_counters *out)
 {
 	*out = space->counters;
-	/* Nothing is read from a disk yet: every fault is a minor one. */
 	out->minor_faults = 0;
+	out->major_faults = out->by_reason[VM_REASON_SWAP_IN] + out->by_reason[VM_REASON_FILE_IN];
 	for (size_t i = 0; i < VM_REASON_COUNT; i++)
 		out->minor_faults += out->by_reason[i];
+	out->minor_faults -= out->major_faults;
 	out->areas = space->areas.count;
 	out->area_searches = space->areas.searches;
 	out->area_cache_hits = space->areas.cache_hits;
@@ -210,7 +219,9 @@ void vm_page_get(const struct vm_space *space, uint64_t address, struct vm_page_
 	out->is_huge = slot.entries == NULL;
 	out->entry = out->is_huge ? *slot.upper : *slot.entries;
 	if (!entry_is_mapped(out->entry)) {
-		out->state = out->entry & ENTRY_GUARD ? VM_PAGE_GUARD : VM_PAGE_NONE;
+		out->state = out->entry & ENTRY_GUARD	     ? VM_PAGE_GUARD
+			     : entry_is_swapped(out->entry) ? VM_PAGE_SWAPPED
+							    : VM_PAGE_NONE;
 		return;
 	}
 	uint64_t huge = space->machine->huge_bytes;

@@ -10,6 +10,7 @@
 #include "vm/huge.h"
 #include "vm/merge.h"
 #include "vm/page.h"
+#include "vm/swapping.h"
 
 /* ---- the walk ---- */
 
@@ -88,8 +89,11 @@ static void file_is_entered(const struct vm_space *space, const struct area *are
 			    uint64_t address, bool is_store, struct vm_walk *out)
 {
 	bool is_memory = area->file->kind == VM_FILE_SHARED;
-	if (area_offset_at(space, area, address) >= area->file->size_pages)
+	uint64_t page = area_offset_at(space, area, address);
+	if (page >= area->file->size_pages)
 		out->signal = VM_SIGBUS_ADRERR;
+	else if (!is_memory && file_frame(area->file, page) == FRAME_NONE)
+		served(out, VM_REASON_FILE_IN);
 	else if (!is_store)
 		served(out, is_memory ? VM_REASON_SHARED_READ : VM_REASON_FILE_READ);
 	else if (!(area->flags & VM_AREA_SHARED))
@@ -134,8 +138,13 @@ static void serve(struct vm_space *space, const struct area *area, uint64_t addr
 	bool is_store = kind == VM_STORE;
 	/* Of the last two levels nothing is there: where a huge page would be entered. */
 	bool is_bare = leaf == 0 && out->size > 0 && space->machine->geometry->level_count > 1;
-	if (leaf & ENTRY_GUARD)
+	if (area->flags & VM_AREA_SPECIAL)
+		out->signal = VM_SIGBUS_ADRERR;
+	else if (leaf & ENTRY_GUARD)
 		out->signal = VM_SIGSEGV_MAPERR;
+	else if (entry_is_swapped(leaf))
+		served(out, swap_is_cached(space->machine, leaf) ? VM_REASON_SWAP_CACHE
+								 : VM_REASON_SWAP_IN);
 	else if (is_bare && huge_is_made(space, area, address, is_store, out))
 		;
 	else if (leaf == 0)
