@@ -74,6 +74,25 @@ const struct demo demos[] = {
 			  "second.",
 	},
 	{
+		.name = "oom",
+		.summary = "who is killed when memory is used up, and who was told not to be",
+		.script = "limit 8192p\nfork b\nfork c\nmap A 4608p rw private\n"
+			  "b: map B 1536p rw private\nc: map C 3072p rw private\n"
+			  "w A\nb: adjust 500\nb: w B\nexpect killed=none\n"
+			  "c: w C\nexpect killed=b\n"
+			  "c: map E 1536p rw private\nc: w E\nexpect killed=main\n",
+		.shows = "In 32 MiB the process b, of 6 MiB, is killed for what c writes, and not "
+			 "main with its 18 MiB: an oom_score_adj of 500 counts as half the limit "
+			 "on top. Then main is killed, the largest, and not c, which asks.",
+		.notes = "the killer chooses a process that has much memory, again and again until "
+			 "there is enough; servers set vm.panic_on_oom to 1 so as not to lose one "
+			 "unseen.",
+		.kernel = "badness is resident pages, swap and tables, and a thousandth of all "
+			  "memory for each point of oom_score_adj; with -1000 a process is never "
+			  "chosen. panic_on_oom of 1 is about the whole machine: in a group with a "
+			  "limit there is a kill all the same, unless it is 2.",
+	},
+	{
 		.name = "malloc-lazy",
 		.summary = "100 MiB are there at once, and cost nothing until they are touched",
 		.script = "map A 25600p rw private\nexpect min=0 anon=0 total=25600 tables=0\n"
