@@ -241,10 +241,14 @@ static struct chunk *chunk_next(const struct simple *s)
 static struct run *run_create(struct simple *s, unsigned class)
 {
 	uint32_t units = run_units_for(&s->classes[class]);
-	if (s->chunk != NULL && s->chunk->used_units + units > CHUNK_UNITS)
-		s->chunk = chunk_next(s);
-	if (s->chunk == NULL && !chunk_obtain(s))
+	struct chunk *chunk = s->chunk;
+	if (chunk != NULL && chunk->used_units + units > CHUNK_UNITS)
+		chunk = chunk_next(s);
+	/* The current one may still have room for others when there is no further one. */
+	if (chunk == NULL && !chunk_obtain(s))
 		return NULL;
+	if (chunk != NULL)
+		s->chunk = chunk;
 	uint32_t unit = s->chunk->used_units;
 	struct run *run = (struct run *)((uintptr_t)s->chunk + ((uintptr_t)unit << UNIT_SHIFT));
 	run->class = class;
