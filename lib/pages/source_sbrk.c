@@ -85,11 +85,15 @@ static bool break_grow(struct page_source *source, size_t bytes, struct span *ou
 static bool sbrk_grow(struct page_source *source, size_t bytes, struct span *out_span)
 {
 	bool is_alone = thread_is_alone();
-	lock_take(source->break_lock, thread_self(), is_alone);
-	bool is_grown = break_grow(source, bytes, out_span);
-	lock_give(source->break_lock, is_alone);
-	if (is_grown)
-		return true;
+	uintptr_t self = thread_self();
+	/* A handler that interrupted this very thread here, in another arena: not by the break. */
+	if (!lock_is_mine(source->break_lock, self)) {
+		lock_take(source->break_lock, self, is_alone);
+		bool is_grown = break_grow(source, bytes, out_span);
+		lock_give(source->break_lock, is_alone);
+		if (is_grown)
+			return true;
+	}
 	struct region *last = source->last;
 	if (last != NULL && !last->is_break && source_region_extend(source, last, bytes, out_span))
 		return true;
@@ -115,6 +119,8 @@ static bool sbrk_shrink(struct page_source *source, struct region *region, size_
 	if (!region->is_break)
 		return source_region_cut(source, region, bytes);
 	bool is_alone = thread_is_alone();
+	if (lock_is_mine(source->break_lock, thread_self()))
+		return false;
 	lock_take(source->break_lock, thread_self(), is_alone);
 	bool is_cut = break_cut(source, region, bytes);
 	lock_give(source->break_lock, is_alone);
