@@ -5,6 +5,7 @@
  * A public heap is a struct heap with one arena, both in one piece of memory.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "allot/allot.h"
 #include "api/fault.h"

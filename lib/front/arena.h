@@ -3,7 +3,7 @@
  * Arena: one strategy on one source of pages, behind one lock.
  *
  * A heap has one or more; a thread prefers the one it used last and moves on when it finds it
- * locked. A block is freed into the arena it came from, whoever frees it.
+ * locked or full. A block is freed into the arena it came from, whoever frees it.
  *
  * Some callers must not wait for the lock: a signal handler that interrupted this very thread
  * inside the arena, a thread that runs while another is forking. They leave blocks to free on

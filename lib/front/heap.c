@@ -117,23 +117,6 @@ static struct arena *arena_create(struct heap *heap)
 
 /* ---- allocating ---- */
 
-/* What is known to be zero in a block: the rest of what was asked for must be cleared. */
-struct zeros {
-	uintptr_t begin;
-	uintptr_t end;
-};
-
-/* Of the block at `p`, that was placed just now. */
-static struct zeros zeros_placed(const struct strategy_core *core, const void *p)
-{
-	const struct region *last = core->source->last;
-	uintptr_t address = (uintptr_t)p;
-	if (core->placed_zero_from == UINTPTR_MAX || address - last->base >= last->bytes)
-		return (struct zeros){address, address};
-	return (struct zeros){size_max(address, core->placed_zero_from),
-			      last->base + last->bytes - SEAM_BYTES};
-}
-
 static void block_clear(void *p, size_t bytes, const struct zeros *zeros)
 {
 	uintptr_t address = (uintptr_t)p;
@@ -152,8 +135,7 @@ static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes
 	arena->core->placed_zero_from = UINTPTR_MAX;
 	void *p = arena->strategy->allocate(arena->state, bytes, align);
 	arena->source.is_let = false;
-	if (p != NULL)
-		*out_zeros = zeros_placed(arena->core, p);
+	*out_zeros = core_zeros_placed(arena->core, p);
 	if (unlikely(p == NULL))
 		heap_report(heap, arena, "malloc");
 	if (arena_is_dirty(arena))
@@ -174,7 +156,10 @@ static struct arena *arena_after(const struct heap *heap, const struct arena *ar
 	return next != NULL ? next : heap->first;
 }
 
-/* An arena nobody is in, entered; a new one if all are busy and there may be more. NULL: none. */
+/*
+ * An arena nobody is in, entered; `from` also if it is left soon; a new one if all are busy and
+ * there may be more. NULL: none.
+ */
 static struct arena *arena_find(struct heap *heap, struct arena *from, uintptr_t self,
 				bool is_alone)
 {
@@ -205,8 +190,9 @@ static void *allocate_around(struct heap *heap, struct arena **current, size_t b
 	bool is_alone = thread_is_alone();
 	struct arena *arena = *current;
 	do {
+		/* The first one was asked just now. */
 		if (may_grow ? arena_enter(arena, self, is_alone) :
-			       arena_enter_soon(arena, self, is_alone)) {
+			       arena != *current && arena_enter_soon(arena, self, is_alone)) {
 			void *p = arena_allocate(heap, arena, bytes, align, may_grow,
 						 out_zeros);
 			arena_leave(arena, is_alone);
@@ -281,7 +267,7 @@ void *heap_allocate_kind(struct heap *heap, struct heap_caller *caller, size_t b
 			 size_t align, bool must_be_zero, bool is_mapping)
 {
 	struct arena *first = heap->first;
-	struct zeros zeros = {0};
+	struct zeros zeros = {UINTPTR_MAX, UINTPTR_MAX}; /* none */
 	bool is_zero = false;
 	look_begin(heap);
 	void *p = is_mapping ? NULL : allocate_small(heap, caller, bytes, align);
@@ -332,6 +318,7 @@ ALLOT_COLD void heap_purge_arena(struct heap *heap, struct arena *arena)
 	size_t trim_bytes = atomic_load_explicit(&heap->trim_threshold_bytes,
 						 memory_order_relaxed);
 	arena_purge(arena, trim_bytes, size_min(KEEP_BYTES, trim_bytes));
+	heap_report(heap, arena, "free");
 }
 
 /*
@@ -341,13 +328,16 @@ ALLOT_COLD void heap_purge_arena(struct heap *heap, struct arena *arena)
 static void threshold_raise(struct heap *heap, size_t mapped_bytes)
 {
 	size_t bytes = mapped_bytes + 1;
+	size_t threshold = atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed);
+	/* Smaller ones were made for want of an arena, not for their size. */
 	if (atomic_load_explicit(&heap->is_threshold_fixed, memory_order_relaxed) ||
-	    bytes > MMAP_THRESHOLD_BYTES_MAX)
+	    mapped_bytes < MMAP_THRESHOLD_BYTES || bytes > MMAP_THRESHOLD_BYTES_MAX ||
+	    threshold >= MMAP_THRESHOLD_BYTES_MAX)
 		return;
 	if (atomic_fetch_add_explicit(&heap->mappings_freed, 1, memory_order_relaxed) >=
 	    MAPPINGS_HABIT)
 		bytes = MMAP_THRESHOLD_BYTES_MAX;
-	if (bytes <= atomic_load_explicit(&heap->mmap_threshold_bytes, memory_order_relaxed))
+	if (bytes <= threshold)
 		return;
 	atomic_store(&heap->mmap_threshold_bytes, bytes);
 	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next))

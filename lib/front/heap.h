@@ -10,6 +10,7 @@
  *   - from arena->limit_bytes on it gets a mapping (pages/owners.h);
  *   - else the strategy of the caller's arena serves it, under the arena's lock;
  *   - if that arena is busy, the next one that is not, or a new one while there are few;
+ *   - if it is full, another one that has room, before it grows;
  *   - if none may be waited for (signal handler, fork), a mapping, whatever the size;
  *   - if the system gives no pages, whatever any arena has left, then a mapping, then NULL.
  *
@@ -17,7 +18,7 @@
  *
  * The threshold between strategy and mappings is dynamic unless set: when a mapping is freed, it
  * rises to that mapping's size, so that what comes and goes often stays in the heap (the rule of
- * glibc's malloc since 2.5).
+ * glibc's malloc since 2.5); and as far as it can when it was one of many.
  *
  * heap_try_allocate() and heap_try_free() are the fast paths, inlined into their callers. With a
  * NULL arena they do nothing, which is also how a heap with watchers (books, checks, memcheck)
@@ -87,7 +88,7 @@ struct heap {
 	_Atomic bool has_other_arenas; /* more than one: each asks the others before it grows */
 	_Atomic size_t mmap_threshold_bytes;
 	_Atomic size_t trim_threshold_bytes;
-	_Atomic unsigned mappings_freed; /* while the threshold could rise */
+	_Atomic unsigned mappings_freed; /* that could raise the threshold */
 	_Atomic bool is_threshold_fixed;
 	_Atomic unsigned freeze_count;   /* forks under way */
 	struct lock break_lock;

@@ -48,6 +48,7 @@ static inline struct thread_heap *long_way_begin(struct heap_caller *caller)
 static ALLOT_OUTLINE struct slab *slab_create(struct thread_heap *own)
 {
 	struct front *front = &own->heap->front;
+	struct arena *arena = own->arena;
 	void *block = heap_block_create(own->heap, &own->arena, SLAB_USABLE_BYTES, SLAB_BYTES);
 	if (block == NULL)
 		return NULL;
@@ -55,6 +56,7 @@ static ALLOT_OUTLINE struct slab *slab_create(struct thread_heap *own)
 	if (offset >= front->range.bytes || !front_extend(front, offset + SLAB_BYTES)) {
 		/* The range is used up: from here on small requests go to the strategy. */
 		heap_block_destroy(own->heap, block);
+		own->arena = arena;
 		return NULL;
 	}
 	struct slab *slab = front_entry(front, block);

@@ -95,7 +95,7 @@ void source_sbrk_init(struct page_source *source, struct owners *owners, void *h
 void source_buffer_init(struct page_source *source, struct owners *owners, void *heap,
 			size_t unit_bytes, void *buffer, size_t buffer_bytes);
 
-/* At least `bytes` more, rounded up to units. False when the system has no more. */
+/* At least `bytes` more, rounded up to units. False: the system has no more, or it is not let. */
 bool source_grow(struct page_source *source, size_t bytes, struct span *out_span);
 
 /* Give back the last `bytes`, whole units, of a region, or part of them. Returns bytes given. */

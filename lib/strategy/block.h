@@ -155,6 +155,25 @@ ALLOT_INLINE void core_note_written(struct strategy_core *core, const void *end)
 		core->zero_from = (uintptr_t)end;
 }
 
+/* What is known to be zero in a block: the rest of what was asked for must be cleared. */
+struct zeros {
+	uintptr_t begin;
+	uintptr_t end;
+};
+
+/* Of the block at `p`, that was just allocated; all there was to be noted before is forgotten. */
+static inline struct zeros core_zeros_placed(struct strategy_core *core, const void *p)
+{
+	const struct region *last = core->source->last;
+	uintptr_t address = (uintptr_t)p;
+	uintptr_t from = core->placed_zero_from;
+	/* No address inside a block is to lie about where memcheck looks for pointers. */
+	core->placed_zero_from = UINTPTR_MAX;
+	if (p == NULL || from == UINTPTR_MAX || address - last->base >= last->bytes)
+		return (struct zeros){address, address};
+	return (struct zeros){size_max(address, from), last->base + last->bytes - SEAM_BYTES};
+}
+
 /* The whole pages of [begin, end), up to the seam of the last region, were dropped. */
 void core_note_dropped(struct strategy_core *core, uintptr_t begin, uintptr_t end);
 

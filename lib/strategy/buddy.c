@@ -436,7 +436,7 @@ static bool can_absorb(const struct buddy *b, uintptr_t address, unsigned from, 
 static enum resize_result buddy_resize(void *state, struct region *region, void *p, size_t bytes,
 				       size_t room_bytes)
 {
-	(void)room_bytes; /* its blocks have room enough */
+	(void)room_bytes; /* powers of two have room enough, mostly */
 	struct buddy *b = state;
 	uintptr_t address = (uintptr_t)p;
 	uint8_t *entry = buddy_verify(b, region, p);

@@ -27,8 +27,11 @@ ALLOT_INLINE void free_list_push(struct block **head, struct block *block)
 	*head = block;
 }
 
-/* Enter `block` so that the list stays in address order: O(length). It ends at a broken link. */
-static inline void free_list_insert_sorted(const struct strategy_core *core, struct block **head,
+/*
+ * Enter `block` so that the list stays in address order: O(length). It ends at a broken link, which
+ * is recorded.
+ */
+static inline void free_list_insert_sorted(struct strategy_core *core, struct block **head,
 					   struct block *block)
 {
 	struct block *before = NULL;
@@ -37,8 +40,10 @@ static inline void free_list_insert_sorted(const struct strategy_core *core, str
 		before = after;
 		after = block_next_free(after);
 	}
-	if (after != NULL && unlikely(!core_has_block_at(core, (uintptr_t)after)))
+	if (after != NULL && unlikely(!core_has_block_at(core, (uintptr_t)after))) {
+		block_broken(core, before != NULL ? before : block);
 		after = NULL;
+	}
 	link_store((void **)&block->next, after);
 	link_store((void **)&block->previous, before);
 	if (after != NULL)

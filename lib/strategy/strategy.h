@@ -59,8 +59,8 @@ struct strategy_core {
 	size_t dirty_bytes;    /* pages inside large free blocks that trim could release, about */
 	size_t idle_bytes;     /* large free blocks, dirty or not */
 	/*
-	 * In the last region nothing from here on was ever written but SEAM_BYTES at its end: it
-	 * reads as zero. UINTPTR_MAX: that is not known.
+	 * The last region reads as zero from here on, but for what boundary tags have at its very
+	 * end: nothing there was written, or not since it was dropped. UINTPTR_MAX: not known.
 	 */
 	uintptr_t zero_from;
 	uintptr_t placed_zero_from; /* zero_from, before the last block was placed */

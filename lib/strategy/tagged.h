@@ -256,6 +256,8 @@ static inline struct block *tagged_add_span(struct strategy_core *core,
 			block_set_free(core, block, bytes, prev_flag);
 		}
 	}
+	/* Of interest where the block before is damaged. */
+	core_note_written(core, block + 1);
 	tagged_insert(core, index, block, bytes, dirty_bytes);
 	*out_bytes = bytes;
 	return block;
@@ -349,8 +351,9 @@ static inline enum resize_result tagged_resize(struct strategy_core *core,
 		/* The last block of the heap grows with the heap. */
 		bool is_last = block_after(block, room) == end && region == core->source->last;
 		uintptr_t region_end = region->base + region->bytes;
-		size_t ask = block_bytes_for(room_bytes) - bytes;
-		if (!is_last || tagged_grow(core, index, ask) == NULL)
+		size_t ask = block_bytes_for(size_max(requested, room_bytes)) - bytes;
+		if (!is_last || (tagged_grow(core, index, ask) == NULL &&
+				 tagged_grow(core, index, need - bytes) == NULL))
 			return RESIZE_MUST_MOVE;
 		if (region->base + region->bytes == region_end)
 			return RESIZE_MUST_MOVE; /* it grew elsewhere */
@@ -424,7 +427,7 @@ static inline size_t tagged_trim(struct strategy_core *core, const struct tagged
 	size_t released = tagged_trim_tail(core, index, keep_bytes, most_bytes);
 	size_t still = size_minus(most_bytes, released);
 	index->visit_free(core, PAGES_BLOCK_BYTES_MIN, tagged_release_pages, &still);
-	/* What is not known of any block came of rounding. */
+	/* What is not known of any block came of rounding, or of one that is damaged. */
 	if (still > 0)
 		core->dirty_bytes = 0;
 	return most_bytes - still;
