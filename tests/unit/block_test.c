@@ -56,16 +56,21 @@ static struct region *region;
 static struct block *top; /* the one free block at first */
 static size_t top_bytes;
 
-static void begin(void)
+static void begin_in(size_t bytes)
 {
 	cr_assert(owners_init(&owners));
-	source_buffer_init(&source, &owners, NULL, PAGE, buffer, BUFFER_BYTES);
+	source_buffer_init(&source, &owners, NULL, PAGE, buffer, bytes);
 	core = (struct strategy_core){.source = &source, .key = 0x123456789ABCDEF1};
 	indexed = 0;
 	top = tagged_grow(&core, &counting, 64);
 	cr_assert_not_null(top);
 	top_bytes = tag_size(block_tag(top));
 	region = source.first;
+}
+
+static void begin(void)
+{
+	begin_in(BUFFER_BYTES);
 }
 
 static void end(void)
@@ -331,6 +336,28 @@ Test(block, growing_takes_as_much_room_as_there_is)
 	cr_assert(is_whole(), "%s", message_chars);
 	cr_assert_eq(resize_with_room(a, 500, 600), RESIZE_DONE, "what shrinks needs no room");
 	cr_assert_eq(tag_size(block_tag(a)), block_bytes_for(500));
+	cr_assert(is_whole(), "%s", message_chars);
+}
+
+/* A source with a page at a time. */
+static bool page_grow(struct page_source *from, size_t bytes, struct span *out_span)
+{
+	if (bytes > PAGE)
+		return false;
+	*out_span = (struct span){region->base + region->bytes, bytes, region};
+	source_region_resized(from, region, region->bytes + bytes);
+	return true;
+}
+
+Test(block, growing_at_the_end_takes_what_is_needed_where_there_is_no_room)
+{
+	static const struct page_source_type by_page = {.name = "page", .grow = page_grow};
+	end();
+	begin_in(BUFFER_BYTES / 2);
+	size_t bytes = top_bytes - TAG_BYTES;
+	struct block *block = take(bytes);
+	source.type = &by_page;
+	cr_assert_eq(resize_with_room(block, bytes + 100, bytes + 3 * PAGE), RESIZE_DONE);
 	cr_assert(is_whole(), "%s", message_chars);
 }
 

@@ -34,6 +34,15 @@ Test(simple, no_other_class_gets_it)
 	heap_end(heap);
 }
 
+Test(simple, what_a_refused_growth_left_in_the_chunk_is_used)
+{
+	heap = heap_in_buffer("strategy:simple", HEAP_BUFFER_BYTES);
+	while (allot_heap_allocate(heap, 200000) != NULL)
+		;
+	cr_expect_not_null(allot_heap_allocate(heap, 200));
+	heap_end(heap);
+}
+
 Test(simple, nothing_is_ever_split_or_merged)
 {
 	enum { COUNT = 1000 };
