@@ -20,7 +20,7 @@
  */
 #include <pthread.h>
 
-#include "api/process.h"
+#include "api/record.h"
 #include "os/thread.h"
 
 /* The thread that is taking or giving back the locks just now, 0 if none is. */
@@ -81,6 +81,8 @@ void fork_child(void)
 	atomic_store(&in_transition, 0); /* it was another thread's, which is gone */
 	atomic_store(&is_taken, false);
 	heap_thaw_child(&process.heap);
+	if (process.recording == RECORDED)
+		record_fork_child();
 }
 
 __attribute__((constructor)) static void fork_register(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The malloc family of C11, C23, POSIX and glibc. Compiled twice: with the C library's names for
- * the shared library, with the prefix allot_ for the static one (names.h).
+ * The malloc family of C11, C23, POSIX and glibc. Compiled with the C library's names for the
+ * shared library, with the prefix allot_ for the static one, and once more for the recorder, which
+ * makes the calls of a recorded process again under those names (names.h).
  *
  * Where standards differ these do as glibc does, so that a program behaves as it did: alignment
  * of 16 for every size; sizes above PTRDIFF_MAX fail with ENOMEM; a request of 0 bytes gets a
@@ -14,6 +15,7 @@
 
 #include "allot/allot.h"
 #include "api/process.h"
+#include "api/record.h"
 #include "base/message.h"
 #include "names.h"
 #include "os/map.h"
@@ -31,7 +33,7 @@ void API(free_aligned_sized)(void *block, size_t alignment, size_t bytes);
 ALLOT_INLINE bool must_take_long_way(const struct gate *gate)
 {
 	return gate->small_bytes_end == 0 &&
-	       (thread_caller.arena == NULL || process.heap.front.is_on);
+	       (CALLER.arena == NULL || process.heap.front.is_on);
 }
 
 /*
@@ -40,16 +42,16 @@ ALLOT_INLINE bool must_take_long_way(const struct gate *gate)
  */
 ALLOT_INLINE void *try_direct(size_t bytes)
 {
-	const struct gate *gate = &thread_caller.small->open;
+	const struct gate *gate = &CALLER.small->open;
 	if (likely(bytes < gate->small_bytes_end))
-		return thread_heap_allocate(&thread_caller, bytes);
+		return thread_heap_allocate(&CALLER, bytes);
 	if (must_take_long_way(gate))
 		return NULL;
-	void *p = heap_try_allocate(thread_caller.arena, bytes);
+	void *p = heap_try_allocate(CALLER.arena, bytes);
 	if (likely(p != NULL) && process.heap.front.is_on) {
 		block_cache_clear(p);
 		if (gate_has_medium(gate, bytes))
-			thread_heap_missed(&thread_caller, bytes);
+			thread_heap_missed(&CALLER, bytes);
 	}
 	return p;
 }
@@ -57,6 +59,8 @@ ALLOT_INLINE void *try_direct(size_t bytes)
 /* Apart from malloc(), so that its fast path needs no stack frame. */
 static ALLOT_OUTLINE void *allocate_direct(size_t bytes)
 {
+	if (IS_RECORDED())
+		return record_malloc(bytes);
 	void *p = try_direct(bytes);
 	return likely(p != NULL) ? p : process_allocate(bytes, ALIGN_BYTES, false);
 }
@@ -64,6 +68,8 @@ static ALLOT_OUTLINE void *allocate_direct(size_t bytes)
 /* What is large is likely to be zero already, which the long way knows. */
 static ALLOT_OUTLINE void *allocate_direct_zeroed(size_t bytes)
 {
+	if (IS_RECORDED())
+		return record_calloc(1, bytes);
 	void *p = bytes < CACHE_BYTES_END ? try_direct(bytes) : NULL;
 	return likely(p != NULL) ? memset(p, 0, bytes) :
 				   process_allocate(bytes, ALIGN_BYTES, true);
@@ -73,15 +79,15 @@ static ALLOT_OUTLINE void *allocate_direct_zeroed(size_t bytes)
 static ALLOT_OUTLINE void free_block(void *block)
 {
 	enum cache_result result = CACHE_REFUSED;
-	const struct gate *gate = &thread_caller.small->open;
+	const struct gate *gate = &CALLER.small->open;
 	if (block == NULL)
 		return;
 	if (likely(gate->small_bytes_end != 0))
-		result = thread_heap_cache(&thread_caller, block);
+		result = thread_heap_cache(&CALLER, block);
 	else if (must_take_long_way(gate))
 		result = CACHE_UNSURE;
 	if (likely(result == CACHE_TOOK) ||
-	    (result == CACHE_REFUSED && heap_try_free(thread_caller.arena, block)))
+	    (result == CACHE_REFUSED && heap_try_free(CALLER.arena, block)))
 		return;
 	process_free(block, "free");
 }
@@ -89,10 +95,14 @@ static ALLOT_OUTLINE void free_block(void *block)
 /* What the fast path has not. Another thread's object comes this way: it needs no stack frame. */
 static ALLOT_OUTLINE void free_direct(void *block)
 {
-	if (likely(thread_caller.small->open.small_bytes_end != 0)) {
+	if (IS_RECORDED()) {
+		record_free(block);
+		return;
+	}
+	if (likely(CALLER.small->open.small_bytes_end != 0)) {
 		struct slab *slab = front_slab(&process.heap.front, block);
 		if (slab != NULL) {
-			thread_heap_free(&thread_caller, &process.heap, slab, block, "free");
+			thread_heap_free(&CALLER, &process.heap, slab, block, "free");
 			return;
 		}
 	}
@@ -101,13 +111,13 @@ static ALLOT_OUTLINE void free_direct(void *block)
 
 API_EXPORT void *API(malloc)(size_t bytes)
 {
-	void *p = thread_heap_try_allocate(&thread_caller, bytes);
+	void *p = thread_heap_try_allocate(&CALLER, bytes);
 	return likely(p != NULL) ? p : allocate_direct(bytes);
 }
 
 API_EXPORT void API(free)(void *block)
 {
-	if (unlikely(!thread_heap_try_free(&thread_caller, block)))
+	if (unlikely(!thread_heap_try_free(&CALLER, block)))
 		free_direct(block);
 }
 
@@ -118,7 +128,7 @@ API_EXPORT void *API(calloc)(size_t count, size_t bytes)
 		errno = ENOMEM;
 		return NULL;
 	}
-	void *p = thread_heap_try_allocate(&thread_caller, total);
+	void *p = thread_heap_try_allocate(&CALLER, total);
 	return likely(p != NULL) ? memset(p, 0, total) : allocate_direct_zeroed(total);
 }
 
@@ -137,13 +147,21 @@ static void *resize_to_zero(void *block)
 	}
 }
 
+/* What the fast path has not. */
+static ALLOT_OUTLINE void *resize_direct(void *block, size_t bytes)
+{
+	if (IS_RECORDED())
+		return record_realloc(block, bytes);
+	if (bytes == 0 && block != NULL)
+		return resize_to_zero(block);
+	return process_resize(block, bytes);
+}
+
 API_EXPORT void *API(realloc)(void *block, size_t bytes)
 {
-	if (unlikely(bytes == 0 && block != NULL))
-		return resize_to_zero(block);
-	if (likely(thread_heap_fits(&thread_caller, block, bytes)))
+	if (likely(bytes != 0 && thread_heap_fits(&CALLER, block, bytes)))
 		return block;
-	return process_resize(block, bytes);
+	return resize_direct(block, bytes);
 }
 
 API_EXPORT void *API(reallocarray)(void *block, size_t count, size_t bytes)
@@ -186,12 +204,15 @@ static void *allocate_aligned(size_t alignment, size_t bytes)
 	void *p;
 	size_t wanted = small_bytes_aligned(bytes, alignment);
 	if (wanted <= SMALL_BYTES_MAX) {
-		p = thread_heap_try_allocate(&thread_caller, wanted);
+		p = thread_heap_try_allocate(&CALLER, wanted);
 	} else {
-		bytes = thread_heap_fill_align(&thread_caller, bytes, alignment);
-		p = thread_heap_take_aligned(&thread_caller, bytes, alignment);
+		bytes = thread_heap_fill_align(&CALLER, bytes, alignment);
+		p = thread_heap_take_aligned(&CALLER, bytes, alignment);
 	}
-	return likely(p != NULL) ? p : process_allocate(bytes, alignment, false);
+	if (likely(p != NULL))
+		return p;
+	return IS_RECORDED() ? record_aligned(alignment, bytes) :
+			       process_allocate(bytes, alignment, false);
 }
 
 API_EXPORT void *API(aligned_alloc)(size_t alignment, size_t bytes)

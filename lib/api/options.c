@@ -20,6 +20,15 @@ enum {
 
 #define ARENAS_DEFAULT_TEXT "32"
 
+enum {
+	TRACE_DEPTH_DEFAULT = 64,
+	TRACE_DEPTH_MAX = 250,
+	TRACE_INTERVAL_DEFAULT_MS = 50,
+};
+
+#define TRACE_DEPTH_DEFAULT_TEXT "64"
+#define TRACE_INTERVAL_DEFAULT_TEXT "50"
+
 enum key {
 	KEY_STRATEGY,
 	KEY_FRONT,
@@ -35,6 +44,10 @@ enum key {
 	KEY_REALLOC_ZERO,
 	KEY_STATS,
 	KEY_STATS_FORMAT,
+	KEY_TRACE,
+	KEY_TRACE_DEPTH,
+	KEY_TRACE_SAMPLE,
+	KEY_TRACE_INTERVAL,
 	KEY_ABORT_CONF,
 	KEY_VERBOSE,
 	KEY_HELP,
@@ -81,6 +94,18 @@ static const struct allot_option table[KEYS] = {
 		       "Print statistics at exit, to standard error or appended to a file.", false},
 	[KEY_STATS_FORMAT] = {"stats_format", ALLOT_OPTION_WORD, "text|json", "text",
 			      "How statistics are written.", false},
+	[KEY_TRACE] = {"trace", ALLOT_OPTION_TEXT, "FILE", "none",
+		       "Record what is asked of the heap; %p in FILE is the process, %e the "
+		       "program, %t the time. No file is overwritten: the name gets a number more.",
+		       false},
+	[KEY_TRACE_DEPTH] = {"trace_depth", ALLOT_OPTION_COUNT, "COUNT", TRACE_DEPTH_DEFAULT_TEXT,
+			     "Frames that are recorded of a stack; 0: no stacks.", false},
+	[KEY_TRACE_SAMPLE] = {"trace_sample", ALLOT_OPTION_SIZE, "SIZE", "0",
+			      "Record a stack once in so many allocated bytes; 0: every time.",
+			      false},
+	[KEY_TRACE_INTERVAL] = {"trace_interval_ms", ALLOT_OPTION_COUNT, "COUNT",
+				TRACE_INTERVAL_DEFAULT_TEXT,
+				"How often resident pages are looked at, at most.", false},
 	[KEY_ABORT_CONF] = {"abort_conf", ALLOT_OPTION_BOOL, "true|false", "false",
 			    "Make a wrong option end the process instead of being ignored.", false},
 	[KEY_VERBOSE] = {"verbose", ALLOT_OPTION_BOOL, "true|false", "false",
@@ -101,6 +126,8 @@ void options_init(struct options *options)
 		.strategy = strategies[0],
 		.has_front = true,
 		.arenas = ARENAS_DEFAULT,
+		.trace_depth = TRACE_DEPTH_DEFAULT,
+		.trace_interval_ms = TRACE_INTERVAL_DEFAULT_MS,
 	};
 }
 
@@ -309,17 +336,27 @@ static bool set_size(struct options *options, enum key key, size_t size)
 	case KEY_ARENAS:
 		options->arenas = size;
 		return size >= 1 && size <= ARENAS_MAX;
+	case KEY_TRACE_DEPTH:
+		options->trace_depth = size;
+		return size <= TRACE_DEPTH_MAX;
+	case KEY_TRACE_SAMPLE:
+		options->trace_sample_bytes = size;
+		return true;
+	case KEY_TRACE_INTERVAL:
+		options->trace_interval_ms = size;
+		return size >= 1;
 	default:
 		return false;
 	}
 }
 
-static bool set_text(struct options *options, struct word value)
+static bool set_text(struct options *options, enum key key, struct word value)
 {
-	if (value.length == 0 || value.length >= sizeof(options->stats))
+	char *text = key == KEY_TRACE ? options->trace : options->stats;
+	if (value.length == 0 || value.length >= OPTION_TEXT_BYTES_MAX)
 		return false;
-	memcpy(options->stats, value.chars, value.length);
-	options->stats[value.length] = '\0';
+	memcpy(text, value.chars, value.length);
+	text[value.length] = '\0';
 	return true;
 }
 
@@ -337,7 +374,7 @@ static bool option_set(struct options *options, enum key key, struct word value)
 		return size_read(value, table[key].type == ALLOT_OPTION_SIZE, &size) &&
 		       set_size(options, key, size);
 	case ALLOT_OPTION_TEXT:
-		return set_text(options, value);
+		return set_text(options, key, value);
 	}
 	return false;
 }
@@ -423,6 +460,48 @@ bool options_settle(struct options *options, struct text *message)
 	policy->order = options->has_order ? policy->order : defaults->order;
 	policy->coalesce = options->has_coalesce ? policy->coalesce : defaults->coalesce;
 	return is_right;
+}
+
+static void write_pair(struct text *text, enum key key, const char *value, size_t length)
+{
+	text_string(text, text->length > 0 ? "," : "");
+	text_string(text, table[key].key);
+	text_string(text, ":");
+	text_bytes(text, value, length);
+}
+
+/* The `index`-th of the words a key may have. */
+static void write_word(struct text *text, enum key key, unsigned index)
+{
+	const char *word = table[key].values;
+	for (; index > 0; index--)
+		word += strcspn(word, "|") + 1;
+	write_pair(text, key, word, strcspn(word, "|"));
+}
+
+static void write_size(struct text *text, enum key key, size_t size)
+{
+	if (size == 0)
+		return;
+	write_pair(text, key, "", 0);
+	text_decimal(text, size);
+}
+
+void options_write(const struct options *options, struct text *text)
+{
+	const struct strategy *strategy = options->strategy;
+	write_pair(text, KEY_STRATEGY, strategy->name, strlen(strategy->name));
+	write_word(text, KEY_FRONT, options->has_front ? 0 : 1);
+	if (strategy->fits != 0)
+		write_word(text, KEY_FIT, options->policy.fit);
+	if (strategy->orders != 0)
+		write_word(text, KEY_ORDER, options->policy.order);
+	if (strategy->coalescings != 0)
+		write_word(text, KEY_COALESCE, options->policy.coalesce);
+	write_word(text, KEY_SOURCE, options->source);
+	write_size(text, KEY_MMAP_THRESHOLD, options->mmap_threshold_bytes);
+	write_size(text, KEY_TRIM_THRESHOLD, options->trim_threshold_bytes);
+	write_size(text, KEY_ARENAS, options->arenas);
 }
 
 bool allot_conf_check(const char *conf, char *message, size_t message_bytes)

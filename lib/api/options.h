@@ -31,6 +31,10 @@ struct options {
 	enum option_zero realloc_zero;
 	char stats[OPTION_TEXT_BYTES_MAX]; /* "": none */
 	bool stats_are_json;
+	char trace[OPTION_TEXT_BYTES_MAX]; /* "": none */
+	size_t trace_depth;
+	size_t trace_sample_bytes; /* 0: the stack of every allocation */
+	size_t trace_interval_ms;
 	bool abort_conf;
 	bool verbose;
 	bool help;
@@ -52,6 +56,9 @@ bool options_read(struct options *options, const char *conf, size_t length, bool
  * and refuse those it does not have, as options_read() does.
  */
 bool options_settle(struct options *options, struct text *message);
+
+/* The heap's own options as they are in force, "key:value,...", for whoever reads a trace. */
+void options_write(const struct options *options, struct text *text);
 
 /* A line for every key: name, type, default, meaning. */
 void options_help(void (*print)(const struct text *line));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "allot/allot.h"
+#include "api/record.h"
 #include "api/fault.h"
 #include "base/memcheck.h"
 #include "base/message.h"
@@ -23,6 +24,7 @@ enum { CONF_BYTES_MAX = 4096 };
 
 struct process process;
 __thread struct heap_caller thread_caller = {NULL, &thread_heap_none};
+__thread struct heap_caller thread_recorded = {NULL, &thread_heap_none};
 
 /* Storage of the first arena: there before any memory can be asked for. */
 static union {
@@ -47,11 +49,14 @@ static __thread bool thread_is_ending __attribute__((tls_model("initial-exec")))
 /* At a thread's end, some time among the destructors of its other thread-specific data. */
 static void thread_end(void *unused)
 {
-	struct heap_caller caller = thread_caller;
+	struct heap_caller caller = *process_caller();
 	(void)unused;
 	thread_is_ending = true;
-	thread_caller = (struct heap_caller){NULL, &thread_heap_none};
-	thread_heap_end(&caller);
+	*process_caller() = (struct heap_caller){NULL, &thread_heap_none};
+	if (caller.small != &thread_heap_none)
+		thread_heap_end(&caller);
+	if (process.recording == RECORDED)
+		record_thread_end();
 }
 
 static void thread_join(void)
@@ -59,16 +64,17 @@ static void thread_join(void)
 	struct thread_heap *small = thread_heap_begin(&process.heap);
 	if (small == NULL)
 		return;
-	thread_caller.small = small;
+	process_caller()->small = small;
 	/* It may allocate, which works from here on. Without it the thread's end is not noticed. */
 	pthread_setspecific(process.thread_key, small);
 }
 
 void process_sleep(void)
 {
-	struct heap_caller caller = thread_caller;
+	struct heap_caller caller = *process_caller();
+	*process_caller() = (struct heap_caller){NULL, &thread_heap_none};
 	process.is_dormant = true;
-	thread_caller = (struct heap_caller){NULL, &thread_heap_none};
+	process.recording = RECORDED_NOT;
 	if (caller.small == &thread_heap_none)
 		return;
 	pthread_setspecific(process.thread_key, NULL);
@@ -81,11 +87,12 @@ void process_sleep(void)
  */
 static struct heap_caller *caller_begin(struct heap_caller *passing)
 {
-	if (!process.heap.front.is_on || likely(thread_caller.small != &thread_heap_none))
-		return &thread_caller;
+	struct heap_caller *own = process_caller();
+	if (!process.heap.front.is_on || likely(own->small != &thread_heap_none))
+		return own;
 	if (!thread_is_ending && !process.is_dormant) {
 		thread_join();
-		return &thread_caller;
+		return own;
 	}
 	*passing = (struct heap_caller){NULL, thread_heap_begin(&process.heap)};
 	if (passing->small == NULL)
@@ -95,7 +102,7 @@ static struct heap_caller *caller_begin(struct heap_caller *passing)
 
 static void caller_end(struct heap_caller *caller)
 {
-	if (unlikely(caller != &thread_caller) && caller->small != &thread_heap_none)
+	if (unlikely(caller != process_caller()) && caller->small != &thread_heap_none)
 		thread_heap_end(caller);
 }
 
@@ -183,15 +190,20 @@ static void prepare(void)
 		.watch = watch,
 		.has_front = options->has_front,
 		.report = report,
+		.moved = options->trace[0] != '\0' ? record_moved : NULL,
+		.pages_changed = options->trace[0] != '\0' ? record_pages : NULL,
 	};
 	if (!heap_init(&process.heap, &config, &first_arena.arena)) {
 		message_string("no memory for the first tables of the heap");
 		message_abort();
 	}
-	if (process.heap.front.is_on && pthread_key_create(&process.thread_key, thread_end) != 0) {
+	bool is_traced = options->trace[0] != '\0';
+	if ((process.heap.front.is_on || is_traced) &&
+	    pthread_key_create(&process.thread_key, thread_end) != 0) {
 		message_string("no key left for the ends of threads");
 		message_abort();
 	}
+	process.recording = is_traced && record_begin() ? RECORDED : RECORDED_NOT;
 }
 
 ALLOT_COLD static bool prepare_once(void)

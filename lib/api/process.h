@@ -28,6 +28,8 @@ struct process {
 	struct options options;
 	struct next_allocator next; /* set by the shared library's constructor */
 	pthread_key_t thread_key;   /* tells of the ends of threads, if there is a front end */
+	/* Every call is written down (record.h), or it is not known yet whether it must be. */
+	enum { RECORDED_UNKNOWN, RECORDED_NOT, RECORDED } recording;
 	bool is_dormant;            /* the program has an allocator of its own: pass on to next */
 	int error_file;             /* standard error as it was at start, if statistics go there */
 	uintptr_t break_at_start;   /* where the C library's own heap would begin */
@@ -38,11 +40,27 @@ extern struct process process;
 /* What the calling thread keeps of the heap: nothing at first, so that it takes the long way. */
 extern __thread struct heap_caller thread_caller __attribute__((tls_model("initial-exec")));
 
+/* Of a recorded process: `thread_caller` stays as it is at first, so that every call is seen. */
+extern __thread struct heap_caller thread_recorded __attribute__((tls_model("initial-exec")));
+
 /*
  * The process heap is ready when this returns true. False only in a signal handler that
  * interrupted its very set-up.
  */
 bool process_prepare(void);
+
+/* Are the calls of this process written down? */
+ALLOT_INLINE bool process_is_recorded(void)
+{
+	return unlikely(process.recording != RECORDED_NOT) && process_prepare() &&
+	       process.recording == RECORDED;
+}
+
+/* The calling thread's own. */
+static inline struct heap_caller *process_caller(void)
+{
+	return unlikely(process.recording == RECORDED) ? &thread_recorded : &thread_caller;
+}
 
 /* From here on pass every request on; blocks we gave out are still ours to free. */
 void process_sleep(void);

@@ -44,7 +44,7 @@ API_EXPORT int API(mallopt)(int parameter, int value)
 
 API_EXPORT int API(malloc_trim)(size_t keep_bytes)
 {
-	return process_prepare() && heap_trim(&process.heap, &thread_caller, keep_bytes) > 0;
+	return process_prepare() && heap_trim(&process.heap, process_caller(), keep_bytes) > 0;
 }
 
 API_EXPORT struct mallinfo2 API(mallinfo2)(void)

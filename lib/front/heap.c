@@ -57,6 +57,7 @@ bool heap_init(struct heap *heap, const struct heap_config *config, struct arena
 {
 	if (!owners_init(&heap->owners))
 		return false;
+	heap->owners.changed = config->pages_changed;
 	heap->config = *config;
 	heap->config.arena.owners = &heap->owners;
 	heap->config.arena.break_lock = &heap->break_lock;

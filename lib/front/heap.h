@@ -78,6 +78,11 @@ struct heap_config {
 	 */
 	void (*report)(const struct heap_fault *fault, void *context);
 	void *report_context;
+	/* Told of a block that was copied from `old` to `p`, before `old` is freed; may be NULL. */
+	void (*moved)(const void *old, const void *p);
+	/* Told what becomes of the heap's pages, see pages/owners.h. NULL: nobody is. */
+	void (*pages_changed)(enum pages_change change, bool is_mapping, uintptr_t base,
+			      size_t bytes, uintptr_t old_base);
 };
 
 struct heap {
@@ -146,6 +151,18 @@ bool heap_block_size(struct heap *heap, void *p, struct block_size *out);
 bool heap_walk(struct heap *heap, bool (*visit)(const struct block_info *block, bool is_mapping,
 						void *context),
 	       void *context);
+
+/* What memory of the heap is for. */
+enum heap_use { HEAP_USE_REGION, HEAP_USE_MAPPING, HEAP_USE_TABLE };
+
+/*
+ * Visit all address space of the heap that can be resident: regions, mappings, tables; no lock is
+ * taken. Stops and returns false when `visit` does.
+ */
+bool heap_visit_memory(const struct heap *heap,
+		       bool (*visit)(enum heap_use use, uintptr_t base, size_t bytes,
+				     void *context),
+		       void *context);
 
 /* Prove every invariant of every arena. */
 bool heap_check(struct heap *heap, struct text *message);

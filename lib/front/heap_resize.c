@@ -99,6 +99,8 @@ static void *resize_by_copy(struct heap *heap, struct heap_caller *caller, void 
 	if (moved == NULL)
 		return NULL;
 	memcpy(moved, p, size_min(old_usable_bytes, bytes));
+	if (heap->config.moved != NULL)
+		heap->config.moved(p, moved);
 	if (!thread_heap_try_free(caller, p))
 		heap_free_slow(heap, caller, p, "realloc");
 	books_count(&heap->books.resizes_moved);

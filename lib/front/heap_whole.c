@@ -105,6 +105,62 @@ bool heap_walk(struct heap *heap,
 	return mapping_walk(&heap->owners, visit_mapping, &v);
 }
 
+/* ---- its memory ---- */
+
+struct memory_visit {
+	bool (*visit)(enum heap_use use, uintptr_t base, size_t bytes, void *context);
+	void *context;
+};
+
+static bool visit_table(uintptr_t base, size_t bytes, void *context)
+{
+	const struct memory_visit *v = context;
+	return bytes == 0 || v->visit(HEAP_USE_TABLE, base, bytes, v->context);
+}
+
+static bool visit_own_mapping(const struct mapping *mapping, void *context)
+{
+	const struct memory_visit *v = context;
+	return v->visit(HEAP_USE_MAPPING, mapping->base, mapping->mapped_bytes, v->context);
+}
+
+/* What of a table can be resident: all of one that can be read where it is not there yet. */
+static bool visit_own_table(const struct own_table *table, bool is_readable,
+			    struct memory_visit *v)
+{
+	return table->base == NULL ||
+	       visit_table((uintptr_t)table->base, is_readable ? table->bytes_max : table->bytes,
+			   v);
+}
+
+static bool visit_arenas(const struct heap *heap, struct memory_visit *v)
+{
+	for (struct arena *arena = heap->first; arena != NULL; arena = atomic_load(&arena->next)) {
+		if (arena != heap->first &&
+		    !visit_table((uintptr_t)arena, arena_bytes(arena->strategy), v))
+			return false;
+		for (struct region *r = arena->source.first; r != NULL; r = r->next) {
+			if (!v->visit(HEAP_USE_REGION, r->base, region_bytes(r), v->context))
+				return false;
+		}
+	}
+	return true;
+}
+
+bool heap_visit_memory(const struct heap *heap,
+		       bool (*visit)(enum heap_use use, uintptr_t base, size_t bytes,
+				     void *context),
+		       void *context)
+{
+	struct memory_visit v = {visit, context};
+	const struct front *front = &heap->front;
+	return visit_arenas(heap, &v) && mapping_walk(&heap->owners, visit_own_mapping, &v) &&
+	       address_map_visit_memory(&heap->owners.map, visit_table, &v) &&
+	       (!front->is_on || (visit_own_table(&front->slab_table, true, &v) &&
+				  visit_own_table(&front->slack_table, false, &v) &&
+				  visit_own_table(&front->thread_heap_table, false, &v)));
+}
+
 bool heap_check(struct heap *heap, struct text *message)
 {
 	uintptr_t self = thread_self();

@@ -152,6 +152,9 @@ bool os_remap_to(uintptr_t base, size_t bytes, uintptr_t target)
 bool os_is_readable(const void *p)
 {
 	enum { NO_SUCH_OPERATION = -1 };
+	/* For no set nothing is read. */
+	if (p == NULL)
+		return false;
 	return kernel_call(SYS_rt_sigprocmask, NO_SUCH_OPERATION, (long)p, 0, KERNEL_SIGSET_BYTES,
 			   0, 0) != -EFAULT;
 }

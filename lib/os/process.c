@@ -4,9 +4,13 @@
  */
 #include "os/process.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -44,6 +48,11 @@ static const char *environment_find(char *const *environment, const char *name)
 const char *os_environment(const char *name)
 {
 	return environment_find(start_environment(), name);
+}
+
+uintptr_t os_stack_top(void)
+{
+	return &__libc_stack_end == NULL ? 0 : (uintptr_t)__libc_stack_end;
 }
 
 bool os_is_secure(void)
@@ -123,6 +132,58 @@ int os_process_id(void)
 	return (int)kernel_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
+bool os_process_exists(int process)
+{
+	return kernel_call(SYS_kill, process, 0, 0, 0, 0, 0) != -ESRCH;
+}
+
+void os_program_path(char *path, size_t capacity)
+{
+	long length = kernel_call(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path,
+				  (long)capacity - 1, 0, 0);
+	path[length > 0 ? length : 0] = '\0';
+}
+
+void os_folder_path(char *path, size_t capacity)
+{
+	if (kernel_call(SYS_getcwd, (long)path, (long)capacity, 0, 0, 0, 0) <= 0)
+		path[0] = '\0';
+}
+
+void os_thread_name(char name[OS_THREAD_NAME_BYTES])
+{
+	name[0] = '\0';
+	kernel_call(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
+	name[OS_THREAD_NAME_BYTES - 1] = '\0';
+}
+
+void os_shared_wait(const void *word, uint32_t seen, long ns)
+{
+	struct timespec timeout = {0, ns};
+	kernel_call(SYS_futex, (long)word, FUTEX_WAIT, seen, (long)&timeout, 0, 0);
+}
+
+uint64_t os_signals_block(void)
+{
+	uint64_t all = UINT64_MAX;
+	uint64_t before = 0;
+	kernel_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, sizeof(all), 0, 0);
+	return before;
+}
+
+void os_signals_restore(uint64_t blocked)
+{
+	kernel_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&blocked, 0, sizeof(blocked), 0, 0);
+}
+
+uint64_t os_unix_ns(void)
+{
+	enum { NS_A_SECOND = 1000000000 };
+	struct timespec now = {0};
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NS_A_SECOND + (uint64_t)now.tv_nsec;
+}
+
 uint32_t os_clock_ms(void)
 {
 	enum { MS_A_SECOND = 1000, NS_A_MS = 1000000 };
@@ -151,20 +212,27 @@ static size_t status_field_bytes(const char *status, const char *name)
 	return kilobytes * 1024;
 }
 
+void os_usage_read(struct os_counters *out)
+{
+	enum { BYTES_A_KIB = 1024 };
+	struct rusage usage;
+	*out = (struct os_counters){0};
+	if (kernel_call(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0) != 0)
+		return;
+	out->resident_bytes_peak = (size_t)usage.ru_maxrss * BYTES_A_KIB;
+	out->page_faults_minor = (size_t)usage.ru_minflt;
+	out->page_faults_major = (size_t)usage.ru_majflt;
+}
+
 void os_counters_read(struct os_counters *out)
 {
 	enum { STATUS_BYTES_MAX = 4096 };
 	char status[STATUS_BYTES_MAX];
-	struct rusage usage;
-	*out = (struct os_counters){0};
+	os_usage_read(out);
 	size_t length = os_file_read("/proc/self/status", status, sizeof(status) - 1);
 	status[length] = '\0';
 	out->resident_bytes = status_field_bytes(status, "VmRSS:");
 	out->resident_bytes_peak = status_field_bytes(status, "VmHWM:");
-	if (kernel_call(SYS_getrusage, RUSAGE_SELF, (long)&usage, 0, 0, 0, 0) == 0) {
-		out->page_faults_minor = (size_t)usage.ru_minflt;
-		out->page_faults_major = (size_t)usage.ru_majflt;
-	}
 }
 
 size_t os_resident_pages(uintptr_t base, size_t bytes)

@@ -17,6 +17,12 @@
  */
 const char *os_environment(const char *name);
 
+/*
+ * Where the kernel laid out the program's arguments: the top of the first thread's stack. 0 where
+ * the C library does not say.
+ */
+uintptr_t os_stack_top(void);
+
 /* Must the environment be distrusted (setuid and the like: AT_SECURE)? */
 bool os_is_secure(void);
 
@@ -39,6 +45,26 @@ int os_error_keep(void);
 void os_write(int file, const char *chars, size_t bytes);
 
 int os_process_id(void);
+/* Is there a process of this number? Also one that ended and was not waited for. */
+bool os_process_exists(int process);
+
+/* The program's file, "" when unknown; the folder it runs in; each ended by a 0. */
+void os_program_path(char *path, size_t capacity);
+void os_folder_path(char *path, size_t capacity);
+
+/* The calling thread's name. */
+enum { OS_THREAD_NAME_BYTES = 16 };
+void os_thread_name(char name[OS_THREAD_NAME_BYTES]);
+
+/* Sleep until another process wakes who waits for the word, if it is `seen`; `ns` at most. */
+void os_shared_wait(const void *word, uint32_t seen, long ns);
+
+/* Block all signals of the calling thread; what was blocked before, for giving it back. */
+uint64_t os_signals_block(void);
+void os_signals_restore(uint64_t blocked);
+
+/* Since 1970, in ns. */
+uint64_t os_unix_ns(void);
 
 /* The kernel's own figures for this process. */
 struct os_counters {
@@ -50,6 +76,9 @@ struct os_counters {
 
 /* Read them from /proc and getrusage; fields that cannot be read are 0. */
 void os_counters_read(struct os_counters *out);
+
+/* Only what can be had without reading files: all but resident_bytes. */
+void os_usage_read(struct os_counters *out);
 
 /* How many pages of a range are resident, by mincore; 0 when the kernel does not say. */
 size_t os_resident_pages(uintptr_t base, size_t bytes);

@@ -117,3 +117,18 @@ bool address_map_walk(const struct address_map *map,
 	}
 	return true;
 }
+
+bool address_map_visit_memory(const struct address_map *map,
+			      bool (*visit)(uintptr_t base, size_t bytes, void *context),
+			      void *context)
+{
+	if (!visit((uintptr_t)map->roots, ROOTS_BYTES, context))
+		return false;
+	for (uintptr_t i = 0; i < ROOT_ENTRIES; i++) {
+		struct address_leaf *leaf =
+			atomic_load_explicit(&map->roots[i], memory_order_acquire);
+		if (leaf != NULL && !visit((uintptr_t)leaf, sizeof(*leaf), context))
+			return false;
+	}
+	return true;
+}

@@ -66,6 +66,11 @@ bool address_map_replace(struct address_map *map, uintptr_t address, uint64_t ol
 uint64_t address_map_find_below(const struct address_map *map, uintptr_t address,
 				uintptr_t *out_granule);
 
+/* Visit the memory the map itself takes. Stops and returns false when `visit` does. */
+bool address_map_visit_memory(const struct address_map *map,
+			      bool (*visit)(uintptr_t base, size_t bytes, void *context),
+			      void *context);
+
 /*
  * Visit every entry that is not 0 in address order, with the granule's first address. Stops and
  * returns false when `visit` does. Entries set meanwhile may or may not be seen.

@@ -121,8 +121,10 @@ void *mapping_create(struct owners *owners, size_t bytes, size_t align)
 		if (base == 0)
 			return NULL;
 		void *p = mapping_publish(owners, base, bytes);
-		if (p != NULL)
+		if (p != NULL) {
+			owners_tell(owners, PAGES_ADDED, true, base, extent, 0);
 			return p;
+		}
 		os_unmap(base, extent);
 		align = size_max(align, GRANULE_BYTES);
 	}
@@ -187,6 +189,7 @@ bool mapping_free(struct owners *owners, void *p)
 	if (!mapping_claim(owners, p, &mapping))
 		return false;
 	count_call(owners);
+	owners_tell(owners, PAGES_REMOVED, true, mapping.base, mapping.mapped_bytes, 0);
 	if (!os_unmap(mapping.base, mapping.mapped_bytes))
 		mapping_keep_idle(owners, &mapping);
 	return true;
@@ -198,7 +201,23 @@ static bool mapping_shrink(struct owners *owners, const struct mapping *mapping,
 	if (extent == mapping->mapped_bytes)
 		return true;
 	count_call(owners);
-	return os_remap(mapping->base, mapping->mapped_bytes, extent, false) != 0;
+	owners_tell(owners, PAGES_REMOVED, true, mapping->base + extent,
+		    mapping->mapped_bytes - extent, 0);
+	if (os_remap(mapping->base, mapping->mapped_bytes, extent, false) != 0)
+		return true;
+	owners_tell(owners, PAGES_ADDED, true, mapping->base + extent,
+		    mapping->mapped_bytes - extent, 0);
+	return false;
+}
+
+/* A mapping is at `base` now, and larger. */
+static void tell_grown(const struct owners *owners, const struct mapping *mapping, uintptr_t base,
+		       size_t extent)
+{
+	if (base != mapping->base)
+		owners_tell(owners, PAGES_MOVED, true, base, mapping->mapped_bytes, mapping->base);
+	owners_tell(owners, PAGES_ADDED, true, base + mapping->mapped_bytes,
+		    extent - mapping->mapped_bytes, 0);
 }
 
 void *mapping_resize(struct owners *owners, void *p, size_t bytes, bool may_move)
@@ -217,12 +236,16 @@ void *mapping_resize(struct owners *owners, void *p, size_t bytes, bool may_move
 	if (base == 0)
 		return mapping_publish(owners, mapping.base, mapping.requested_bytes), NULL;
 	void *moved = mapping_publish(owners, base, bytes);
-	if (moved != NULL)
+	if (moved != NULL) {
+		tell_grown(owners, &mapping, base, extent);
 		return moved;
+	}
 	/* Its new first granule is taken (see mapping_create): move on to one of its own. */
 	uintptr_t aligned = (uintptr_t)os_map_aligned(extent, GRANULE_BYTES);
-	if (aligned != 0 && os_remap_to(base, extent, aligned))
+	if (aligned != 0 && os_remap_to(base, extent, aligned)) {
+		tell_grown(owners, &mapping, aligned, extent);
 		return mapping_publish(owners, aligned, bytes);
+	}
 	if (aligned != 0)
 		os_unmap(aligned, extent);
 	/* Back to where it was, which is free address space of this very moment. */

@@ -46,8 +46,22 @@ static inline size_t region_reserved_bytes(const struct region *region)
 	return __atomic_load_n(&region->reserved_bytes, __ATOMIC_RELAXED);
 }
 
+/* What becomes of pages that blocks lie in. */
+enum pages_change {
+	PAGES_ADDED,    /* they may be used from here on */
+	PAGES_REMOVED,  /* no longer */
+	PAGES_RELEASED, /* still there, but their content was dropped */
+	PAGES_MOVED,    /* from another address, with their content */
+};
+
 struct owners {
 	struct address_map map;
+	/*
+	 * Told of every change, before pages go and after they came; NULL: nobody is. The caller
+	 * may hold the lock of a heap's arena, so it must not call into the heap.
+	 */
+	void (*changed)(enum pages_change change, bool is_mapping, uintptr_t base, size_t bytes,
+			uintptr_t old_base);
 	/* Asked of the system once: later it may no longer answer, in a sandbox. */
 	size_t page_bytes;
 	size_t address_space_bytes; /* SIZE_MAX: not limited */
@@ -60,6 +74,13 @@ struct owners {
 };
 
 bool owners_init(struct owners *owners);
+
+static inline void owners_tell(const struct owners *owners, enum pages_change change,
+			       bool is_mapping, uintptr_t base, size_t bytes, uintptr_t old_base)
+{
+	if (owners->changed != NULL)
+		owners->changed(change, is_mapping, base, bytes, old_base);
+}
 /* Unmaps all mappings, idle ones too. Regions are their sources' to unmap, before this. */
 void owners_finish(struct owners *owners);
 

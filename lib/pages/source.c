@@ -74,7 +74,10 @@ size_t source_release(struct page_source *source, uintptr_t begin, uintptr_t end
 	if (begin >= end)
 		return 0;
 	source->calls++;
-	return source->type->release(source, begin, end - begin) ? end - begin : 0;
+	if (!source->type->release(source, begin, end - begin))
+		return 0;
+	owners_tell(source->owners, PAGES_RELEASED, false, begin, end - begin, 0);
+	return end - begin;
 }
 
 void source_finish(struct page_source *source)
@@ -127,6 +130,12 @@ void source_region_drop_last(struct page_source *source)
 
 void source_region_resized(struct page_source *source, struct region *region, size_t bytes)
 {
+	uintptr_t old_end = region->base + region->bytes;
+	uintptr_t new_end = region->base + bytes;
+	if (new_end > old_end)
+		owners_tell(source->owners, PAGES_ADDED, false, old_end, new_end - old_end, 0);
+	else if (new_end < old_end)
+		owners_tell(source->owners, PAGES_REMOVED, false, new_end, old_end - new_end, 0);
 	/* Watchers of the heap read it without the lock. */
 	__atomic_store_n(&source->mapped_bytes, source->mapped_bytes + bytes - region->bytes,
 			 __ATOMIC_RELAXED);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a recorded process says of itself now and then: which pages of its heap are resident, what
+ * code is loaded, who its threads are. See record.h.
+ *
+ * A sample is taken by the thread whose turn it is, between two calls of its own, so that for a
+ * single thread it is exactly of that moment; what other threads do meanwhile blurs it by what they
+ * do. One is taken at regular times, soon after the heap grew by much, and before much of it goes
+ * back, so that peaks are seen; less often where it takes long: all cost a fiftieth at most.
+ */
+#include "api/record.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "os/map.h"
+#include "os/module.h"
+#include "os/process.h"
+#include "os/resident.h"
+
+enum {
+	SAMPLE_SHARE = 50, /* of the time may go into samples: one part in so many */
+	GROWN_SHARE = 8,   /* growth by one part in so many is worth a sample, */
+	GIVEN_SHARE = 16,  /* and giving back one part in so many */
+	GIVEN_BYTES_MIN = 64 << 10,
+};
+
+/* ---- threads ---- */
+
+void record_name(struct record_stream *stream, uint32_t number)
+{
+	char name[OS_THREAD_NAME_BYTES];
+	os_thread_name(name);
+	raw_thread_name(&stream->raw, number, name);
+}
+
+/* ---- code ---- */
+
+static void module_write(struct record_stream *stream, const struct record_module *known,
+			 const struct os_module *module)
+{
+	char program[OS_PATH_BYTES_MAX];
+	struct raw_module blob = {
+		.begin = known->begin,
+		.end = known->end,
+		.bias = known->bias,
+		.is_gone = module == NULL,
+	};
+	const char *path = module == NULL ? "" : module->path;
+	if (module != NULL) {
+		blob.build_id_bytes = (uint32_t)os_module_build_id(module, blob.build_id,
+								   sizeof(blob.build_id));
+		if (*path == '\0') {
+			os_program_path(program, sizeof(program));
+			path = program;
+		}
+	}
+	raw_blob(&stream->raw, RAW_BLOB_MODULE, &blob, sizeof(blob), path, strlen(path) + 1);
+}
+
+/* What lay there before is gone. False: it is known as it is. */
+static bool modules_make_way(struct record_stream *stream, const struct record_module *module)
+{
+	size_t kept = 0;
+	bool is_new = true;
+	for (size_t i = 0; i < recorder->module_count; i++) {
+		const struct record_module *known = &recorder->modules[i];
+		bool is_same = known->begin == module->begin && known->end == module->end &&
+			       known->identity == module->identity;
+		bool is_apart = known->end <= module->begin || module->end <= known->begin;
+		is_new = is_new && !is_same;
+		if (is_same || is_apart)
+			recorder->modules[kept++] = *known;
+		else
+			module_write(stream, known, NULL);
+	}
+	recorder->module_count = kept;
+	return is_new;
+}
+
+/* One thread looks at a time; others need not wait for it. */
+static bool look_begin_once(void)
+{
+	bool expected = false;
+	return atomic_compare_exchange_strong(&recorder->is_looking, &expected, true);
+}
+
+static void look_finish(void)
+{
+	atomic_store(&recorder->is_looking, false);
+}
+
+void record_module_of(struct record_stream *stream, uintptr_t address)
+{
+	struct os_module found;
+	if (!os_module_find(address, &found))
+		return;
+	struct record_module module = {found.begin, found.end, found.bias, found.identity};
+	/* Where another thread is at it, it may come twice: whoever reads takes that for one. */
+	if (!look_begin_once()) {
+		module_write(stream, &module, &found);
+		return;
+	}
+	if (modules_make_way(stream, &module) && recorder->module_count < RECORD_MODULES_MAX) {
+		recorder->modules[recorder->module_count++] = module;
+		module_write(stream, &module, &found);
+	}
+	look_finish();
+}
+
+/* ---- pages ---- */
+
+/* It grew: by much since the last sample, one is due as soon as it may be. */
+static void count_added(size_t bytes)
+{
+	size_t mapped = atomic_fetch_add(&recorder->mapped_bytes, bytes) + bytes;
+	size_t sampled = atomic_load(&recorder->sampled_mapped_bytes);
+	if (mapped > sampled + sampled / GROWN_SHARE)
+		atomic_store(&recorder->sample_due_ticks,
+			     atomic_load(&recorder->sample_possible_ticks));
+}
+
+static bool memory_visit(enum heap_use use, uintptr_t base, size_t bytes, void *context)
+{
+	struct record_stream *stream = context;
+	if (use == HEAP_USE_TABLE)
+		return true;
+	record_write_pages(stream, TRACE_PAGES_MAP,
+			   use == HEAP_USE_MAPPING ? TRACE_USE_MAPPING : TRACE_USE_HEAP, base,
+			   bytes, 0);
+	count_added(bytes);
+	return true;
+}
+
+void record_memory(struct record_stream *stream)
+{
+	heap_visit_memory(&process.heap, memory_visit, stream);
+}
+
+static void look_write(struct record_look *look, bool is_more)
+{
+	look->sample.is_more = is_more;
+	look->sample.run_count = look->count;
+	look->sample.swapped_bytes = look->swapped_bytes;
+	raw_blob(&look->stream->raw, RAW_BLOB_SAMPLE, &look->sample, sizeof(look->sample),
+		 look->runs, look->count * sizeof(look->runs[0]));
+	look->count = 0;
+}
+
+static bool look_visit(struct record_look *look, enum trace_use use, uintptr_t base, size_t bytes)
+{
+	enum { RUNS_A_SCAN = 64 };
+	struct os_resident_run runs[RUNS_A_SCAN];
+	uintptr_t end = base + bytes;
+	while (base < end) {
+		size_t count = os_resident_scan(&look->resident, &base, end, runs, RUNS_A_SCAN,
+						&look->swapped_bytes);
+		for (size_t i = 0; i < count; i++) {
+			if (look->count == RECORD_RUNS_MAX)
+				look_write(look, true);
+			look->runs[look->count++] = (struct raw_run){runs[i].base,
+								     runs[i].bytes | use};
+		}
+	}
+	return true;
+}
+
+static bool heap_look_visit(enum heap_use use, uintptr_t base, size_t bytes, void *context)
+{
+	static const uint8_t uses[] = {
+		[HEAP_USE_REGION] = TRACE_USE_HEAP,
+		[HEAP_USE_MAPPING] = TRACE_USE_MAPPING,
+		[HEAP_USE_TABLE] = TRACE_USE_METADATA,
+	};
+	size_t page_bytes = os_page_bytes();
+	uintptr_t begin = align_down(base, page_bytes);
+	return look_visit(context, (enum trace_use)uses[use], begin,
+			  align_up(base + bytes, page_bytes) - begin);
+}
+
+static bool own_look_visit(uintptr_t base, size_t bytes, void *context)
+{
+	return look_visit(context, TRACE_USE_RECORDER, base, align_up(bytes, os_page_bytes()));
+}
+
+/* What the recording takes itself. */
+static void look_recorder(struct record_look *look)
+{
+	const struct raw_writer *writer = &recorder->writer;
+	uint32_t count = atomic_load(&writer->header->slot_count);
+	own_look_visit((uintptr_t)recorder,
+		       sizeof(*recorder) + atomic_load(&recorder->streams_made) *
+						   sizeof(recorder->streams[0]),
+		       look);
+	if (record_unwind != NULL)
+		unwind_visit_memory(record_unwind, own_look_visit, look);
+	look_visit(look, TRACE_USE_RECORDER, (uintptr_t)writer->header, RAW_HEADER_BYTES);
+	for (uint32_t i = 0; i < count && i < RAW_SLOTS_KEPT_MAX; i++) {
+		void *slot = atomic_load(&writer->slots[i]);
+		if (slot != NULL)
+			look_visit(look, TRACE_USE_RECORDER, (uintptr_t)slot, RAW_SLOT_BYTES);
+	}
+}
+
+static void sample_fill(struct raw_sample *sample)
+{
+	struct os_counters counters;
+	os_usage_read(&counters);
+	sample->resident_bytes = os_resident_bytes();
+	sample->resident_bytes_peak = counters.resident_bytes_peak;
+	sample->minor_faults = counters.page_faults_minor;
+	sample->major_faults = counters.page_faults_major;
+}
+
+void record_sample(struct record_stream *stream)
+{
+	struct record_look *look = &recorder->look;
+	uint64_t begin = os_ticks();
+	if (!look_begin_once())
+		return;
+	look->stream = stream;
+	look->sample = (struct raw_sample){0};
+	look->swapped_bytes = look->count = 0;
+	sample_fill(&look->sample);
+	if (os_resident_open(&look->resident)) {
+		look->sample.has_runs = 1;
+		heap_visit_memory(&process.heap, heap_look_visit, look);
+		look_recorder(look);
+		os_resident_close(&look->resident);
+	}
+	look_write(look, false);
+	uint64_t end = os_ticks();
+	uint64_t pause = (end - begin) * SAMPLE_SHARE;
+	atomic_store(&recorder->sample_possible_ticks, end + pause);
+	atomic_store(&recorder->sample_due_ticks, end + size_max(recorder->interval_ticks, pause));
+	atomic_store(&recorder->sampled_mapped_bytes, atomic_load(&recorder->mapped_bytes));
+	look_finish();
+}
+
+/* ---- what the heap tells ---- */
+
+/* Much goes back: what is resident now may be the most there will be. */
+static void sample_before(struct record_stream *stream, size_t bytes)
+{
+	size_t share = atomic_load(&recorder->mapped_bytes) / GIVEN_SHARE;
+	if (bytes >= size_max(share, GIVEN_BYTES_MIN) &&
+	    os_ticks() >= atomic_load(&recorder->sample_possible_ticks))
+		record_sample(stream);
+}
+
+void record_pages(enum pages_change change, bool is_mapping, uintptr_t base, size_t bytes,
+		  uintptr_t old_base)
+{
+	static const uint8_t kinds[] = {
+		[PAGES_ADDED] = TRACE_PAGES_MAP,
+		[PAGES_REMOVED] = TRACE_PAGES_UNMAP,
+		[PAGES_RELEASED] = TRACE_PAGES_RELEASE,
+		[PAGES_MOVED] = TRACE_PAGES_MOVE,
+	};
+	struct record_stream *stream = record_stream_begin();
+	if (stream == NULL)
+		return;
+	if (change == PAGES_REMOVED || change == PAGES_RELEASED)
+		sample_before(stream, bytes);
+	record_write_pages(stream, (enum trace_pages_kind)kinds[change],
+			   is_mapping ? TRACE_USE_MAPPING : TRACE_USE_HEAP, base, bytes, old_base);
+	if (change == PAGES_ADDED)
+		count_added(bytes);
+	else if (change == PAGES_REMOVED)
+		atomic_fetch_sub(&recorder->mapped_bytes, bytes);
+	record_stream_end(stream);
+}
