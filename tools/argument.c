@@ -65,6 +65,15 @@ static const struct command_option *option_find(const struct command *command, c
 	return NULL;
 }
 
+/* The option whose short form is `letter`. */
+static const struct command_option *letter_find(const struct command *command, char letter)
+{
+	for (const struct command_option *option = command->options; option->name != NULL; option++)
+		if (option->letter != '\0' && option->letter == letter)
+			return option;
+	return NULL;
+}
+
 /* Refuse `word`, which is no option, naming the nearest one. */
 static void option_refuse(struct argument_scan *scan, const char *word, size_t length)
 {
@@ -127,6 +136,8 @@ const struct command_option *argument_next(struct argument_scan *scan)
 
 	if (strncmp(word, "--", 2) == 0)
 		option = option_find(scan->command, word + 2, length - 2);
+	else if (word[2] == '\0')
+		option = letter_find(scan->command, word[1]);
 	if (option == NULL) {
 		option_refuse(scan, word, length);
 		return NULL;

@@ -18,6 +18,7 @@ enum {
 	STATUS_OK = 0,
 	STATUS_FAILURE = 1,
 	STATUS_USAGE = 2,
+	STATUS_THRESHOLD = 3,        /* a --fail-on threshold tripped */
 	STATUS_DAMAGED = 4,          /* input was damaged, and used up to there */
 	STATUS_WRAPPER = 125,        /* allot itself failed, wrong usage included */
 	STATUS_NOT_EXECUTABLE = 126,
@@ -27,6 +28,7 @@ enum {
 /* An option, `--name`. Arrays of them end with an empty row. */
 struct command_option {
 	const char *name;       /* without the dashes */
+	char letter;            /* the short form, -o of --output; 0: there is none */
 	const char *value;      /* placeholder of its value, or NULL when it takes none */
 	bool is_value_optional; /* the value then needs the form --name=VALUE */
 	const char *conf_key;   /* key of ALLOT_CONF it stands for, or NULL */
@@ -59,9 +61,12 @@ struct command {
 
 extern const struct command command_allot;
 extern const struct command command_run;
+extern const struct command command_record;
+extern const struct command command_top;
 extern const struct command command_list;
 extern const struct command command_doctor;
 extern const struct command command_bench;
+extern const struct command command_replay;
 extern const struct command command_vm;
 extern const struct command command_vm_translate;
 extern const struct command command_vm_tlb;
@@ -88,6 +93,10 @@ extern const struct command command_vm_strip;
 extern const struct command command_vm_timeline;
 extern const struct command command_vm_buddies;
 extern const struct command command_vm_demo;
+extern const struct command command_report;
+extern const struct command command_diff;
+extern const struct command command_advise;
+extern const struct command command_export;
 extern const struct command command_help;
 
 /* All but command_allot, NULL-terminated, in the order they are shown. */
@@ -107,9 +116,12 @@ const struct command *command_nearest(const char *name);
 const struct command *subcommand_nearest(const struct command *command, const char *name);
 
 int run_main(int argc, char **argv);
+int record_main(int argc, char **argv);
+int top_main(int argc, char **argv);
 int list_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
+int replay_main(int argc, char **argv);
 int vm_main(int argc, char **argv);
 int vm_translate_main(int argc, char **argv);
 int vm_tlb_main(int argc, char **argv);
@@ -136,6 +148,10 @@ int vm_strip_main(int argc, char **argv);
 int vm_timeline_main(int argc, char **argv);
 int vm_buddies_main(int argc, char **argv);
 int vm_demo_main(int argc, char **argv);
+int report_main(int argc, char **argv);
+int diff_main(int argc, char **argv);
+int advise_main(int argc, char **argv);
+int export_main(int argc, char **argv);
 int help_main(int argc, char **argv);
 
 #endif

@@ -108,6 +108,68 @@ const struct command command_run = {
 	.run = run_main,
 };
 
+static const struct command_option record_options[] = {
+	{ .name = "output", .letter = 'o', .value = "FILE",
+	  .help = "the program's trace; default allot.PROGRAM.PID.trace" },
+	{ .name = "force", .letter = 'f', .help = "overwrite FILE if it exists" },
+	{ .name = "depth", .value = "COUNT", .conf_key = "trace_depth",
+	  .help = "frames that are recorded of a stack; 0: no stacks" },
+	{ .name = "sample", .value = "BYTES", .conf_key = "trace_sample",
+	  .help = "record a stack once in so many allocated bytes; 0: every time" },
+	{ .name = "interval", .value = "MS", .conf_key = "trace_interval_ms",
+	  .help = "how often resident pages are looked at, at most" },
+	{ .name = "strategy", .value = "NAME", .conf_key = "strategy",
+	  .help = "the strategy that finds, splits and merges free blocks" },
+	{ .name = "conf", .value = "KEY:VALUE,...",
+	  .help = "any keys of allot.conf(5); may be repeated" },
+	{ .name = "convert", .value = "RAW",
+	  .help = "run nothing: pack RAW, which trace:FILE left, into FILE" },
+	{ .name = "columns", .help = "print what each kind of data takes in the trace" },
+	{ .name = "help", .help = "show this help" },
+	{ .name = NULL },
+};
+
+static const struct command_note record_statuses[] = {
+	{ "125", "a failure of allot itself, or wrong options" },
+	{ "126", "the program was found but cannot be executed" },
+	{ "127", "the program was not found" },
+	{ "otherwise", "the program's own, 128+N when signal N ended it" },
+	{ "0, 1, 4", "with --convert: packed, failed, packed but for what was damaged" },
+	{ NULL, NULL },
+};
+
+static const struct command_note record_examples[] = {
+	{ "allot record -- python3 app.py", "record a program, and every process it makes" },
+	{ "allot record -o app.trace --depth 0 -- ./app",
+	  "no stacks: the cheapest recording" },
+	{ "allot record --convert app.raw -o app.trace", "pack what trace:app.raw left" },
+	{ NULL, NULL },
+};
+
+const struct command command_record = {
+	.name = "record",
+	.operands = "[--] COMMAND [ARGUMENT...]",
+	.summary = "run a program and record what it asks of its heap",
+	.paragraphs = (const char *const[]){
+		"Every allocation, free and resize is recorded with its address, sizes, time, "
+		"thread and stack, what the heap asks of the kernel, and what of it is resident "
+		"now and then. The trace is packed while COMMAND runs, and is whole up to the last "
+		"moment when COMMAND is killed.",
+		"Processes that COMMAND makes, and programs they become, have traces of their own: "
+		"allot.PROGRAM.PID.trace, or FILE.PROGRAM.PID.trace with -o FILE, which is the "
+		"name of COMMAND's own. An existing file is not overwritten without -f.",
+		"SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed on. When the "
+		"disk is full COMMAND runs on, and what was lost is said at the end.",
+		NULL },
+	.options = record_options,
+	.statuses = record_statuses,
+	.examples = record_examples,
+	.next = "allot report FILE",
+	.usage_status = STATUS_WRAPPER,
+	.is_wrapper = true,
+	.run = record_main,
+};
+
 static const struct command_option json_options[] = {
 	{ .name = "json", .help = "write JSON; its \"schema\" member names and numbers the form" },
 	{ .name = "help", .help = "show this help" },
@@ -288,10 +350,15 @@ const struct command command_help = {
 
 const struct command *const commands[] = {
 	&command_run,
+	&command_record,
 	&command_list,
 	&command_doctor,
 	&command_bench,
+	&command_export,
 	&command_vm,
+	&command_report,
+	&command_diff,
+	&command_advise,
 	&command_help,
 	NULL,
 };

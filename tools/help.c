@@ -61,7 +61,9 @@ static void option_write(FILE *out, const struct command_option *option)
 	char meaning[TEXT_BYTES];
 	char value[VALUE_BYTES];
 
-	snprintf(term, sizeof(term), "--%s%s%s%s", option->name,
+	char letter[] = { '-', option->letter, ',', ' ', '\0' };
+	snprintf(term, sizeof(term), "%s--%s%s%s%s", option->letter != '\0' ? letter : "",
+		 option->name,
 		 option->value == NULL ? "" : option->is_value_optional ? "[=" : " ",
 		 option->value == NULL ? "" : option->value, option->is_value_optional ? "]" : "");
 	size_t used = (size_t)snprintf(meaning, sizeof(meaning), "%s", option->help);

@@ -5,6 +5,8 @@
 #include "json.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void indent_write(struct json *json)
@@ -66,11 +68,11 @@ static void value_begin(struct json *json, const char *key)
 {
 	if (json->has_sibling)
 		fputc(',', json->out);
-	if (json->depth > 0)
+	if (json->depth > 0 && !json->is_compact)
 		indent_write(json);
 	if (key != NULL) {
 		string_write(json, key);
-		fputs(": ", json->out);
+		fputs(json->is_compact ? ":" : ": ", json->out);
 	}
 	json->has_sibling = true;
 }
@@ -86,7 +88,7 @@ void json_open(struct json *json, const char *key, char bracket)
 void json_close(struct json *json, char bracket)
 {
 	json->depth--;
-	if (json->has_sibling)
+	if (json->has_sibling && !json->is_compact)
 		indent_write(json);
 	fputc(bracket == '{' ? '}' : ']', json->out);
 	json->has_sibling = true;
@@ -109,6 +111,22 @@ void json_number(struct json *json, const char *key, int64_t value)
 	fprintf(json->out, "%" PRId64, value);
 }
 
+void json_real(struct json *json, const char *key, double value)
+{
+	enum { DIGITS_SHORT = 15, DIGITS_EXACT = 17 };
+	char text[32];
+
+	value_begin(json, key);
+	if (!isfinite(value)) {
+		fputs("null", json->out);
+		return;
+	}
+	snprintf(text, sizeof(text), "%.*g", DIGITS_SHORT, value);
+	if (strtod(text, NULL) != value)
+		snprintf(text, sizeof(text), "%.*g", DIGITS_EXACT, value);
+	fputs(text, json->out);
+}
+
 void json_hex(struct json *json, const char *key, uint64_t value)
 {
 	value_begin(json, key);
@@ -119,4 +137,29 @@ void json_bool(struct json *json, const char *key, bool value)
 {
 	value_begin(json, key);
 	fputs(value ? "true" : "false", json->out);
+}
+
+void json_bytes(struct json *json, const char *key, const unsigned char *bytes, size_t count)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	value_begin(json, key);
+	fputc('"', json->out);
+	for (size_t i = 0; i < count; i += 3) {
+		uint32_t group = (uint32_t)bytes[i] << 16;
+
+		group |= i + 1 < count ? (uint32_t)bytes[i + 1] << 8 : 0;
+		group |= i + 2 < count ? bytes[i + 2] : 0;
+		fputc(digits[group >> 18], json->out);
+		fputc(digits[group >> 12 & 63], json->out);
+		fputc(i + 1 < count ? digits[group >> 6 & 63] : '=', json->out);
+		fputc(i + 2 < count ? digits[group & 63] : '=', json->out);
+	}
+	fputc('"', json->out);
+}
+
+void json_value(struct json *json, const char *key)
+{
+	value_begin(json, key);
 }

@@ -123,16 +123,32 @@ bool record_locate(char folder[PATH_MAX], char *message, size_t message_bytes)
 	return folder_locate(&location_record, folder, message, message_bytes);
 }
 
-bool vm_helper_locate(char path[PATH_MAX], char *message, size_t message_bytes)
+/* The path of a helper: the folder it is in, and its name. */
+static bool helper_locate(const struct location *location, char path[PATH_MAX], char *message,
+			  size_t message_bytes)
 {
 	char folder[PATH_MAX];
 
-	if (!folder_locate(&location_vm_helper, folder, message, message_bytes))
+	if (!folder_locate(location, folder, message, message_bytes))
 		return false;
-	if (snprintf(path, PATH_MAX, "%s/%s", folder, location_vm_helper.name) < PATH_MAX)
+	if (snprintf(path, PATH_MAX, "%s/%s", folder, location->name) < PATH_MAX)
 		return true;
 	snprintf(message, message_bytes, "%s: too long a path", folder);
 	return false;
+}
+
+bool vm_helper_locate(char path[PATH_MAX], char *message, size_t message_bytes)
+{
+	return helper_locate(&location_vm_helper, path, message, message_bytes);
+}
+
+bool replay_helper_locate(const char *program, char path[PATH_MAX], char *message,
+			  size_t message_bytes)
+{
+	struct location location = location_vm_helper;
+
+	location.name = program;
+	return helper_locate(&location, path, message, message_bytes);
 }
 
 bool library_preload(const char *library)

@@ -26,6 +26,10 @@ bool record_locate(char folder[PATH_MAX], char *message, size_t message_bytes);
 /* Find the helper of `allot vm diff` likewise. False with the reason in `message`. */
 bool vm_helper_locate(char path[PATH_MAX], char *message, size_t message_bytes);
 
+/* Find the helper `program` of `allot replay` likewise. False with the reason in `message`. */
+bool replay_helper_locate(const char *program, char path[PATH_MAX], char *message,
+			  size_t message_bytes);
+
 /* The path of this program. Returns false with errno. */
 bool own_path(char path[PATH_MAX]);
 

@@ -43,7 +43,7 @@ static void process_add(const char *pid, const struct proc_process *process, uin
 		.kernels = (int64_t)process->score,
 		.has_kernels = true,
 	};
-	snprintf(figure.of, sizeof(figure.of), "%s %s", pid, process->name);
+	snprintf(figure.of, sizeof(figure.of), "%.20s %.15s", pid, process->name);
 	snprintf(figure.name, sizeof(figure.name), "oom_score");
 	figures_add(figures, &figure);
 }

@@ -18,9 +18,9 @@ TAB_COLUMNS = 8
 TOP_LEVEL = {"README.md", "meson.build", "LICENSE", "include", "lib", "tools", "bench", "tests"}
 SOURCE_FOLDERS = ("include", "lib", "tools", "bench", "tests")
 C_SUFFIXES = {".c", ".h", ".cc"}
-TEXT_SUFFIXES = C_SUFFIXES | {".py", ".sh", ".bash", ".def", ".build", ""}
+TEXT_SUFFIXES = C_SUFFIXES | {".py", ".sh", ".bash", ".def", ".build", ".js", ".css", ""}
 # Command lines of scripts are as long as they are.
-NARROW_SUFFIXES = C_SUFFIXES | {".py", ".def", ".build"}
+NARROW_SUFFIXES = C_SUFFIXES | {".py", ".def", ".build", ".js", ".css"}
 # Layers that may be called when there is no heap yet, or a broken one.
 BELOW_API = ("base", "os", "pages", "strategy", "front", "vm")
 NEVER_CALLED = ("malloc", "calloc", "realloc", "free", "printf", "fprintf", "snprintf", "puts",

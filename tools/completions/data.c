@@ -72,9 +72,13 @@ static void operands_write(void)
 static void command_write(const char *name, const struct command *command)
 {
 	printf("\t%s)\n\t\techo '", name);
-	for (const struct command_option *option = command->options; option->name != NULL; option++)
+	for (const struct command_option *option = command->options; option->name != NULL;
+	     option++) {
 		printf("%s--%s%s", option == command->options ? "" : " ", option->name,
 		       option->is_value_optional ? "=" : "");
+		if (option->letter != '\0')
+			printf(" -%c", option->letter);
+	}
 	puts("' ;;");
 }
 
@@ -117,10 +121,15 @@ static const char *value_kind(const struct command_option *option)
 
 static void command_kinds_write(const struct command *command)
 {
-	for (const struct command_option *option = command->options; option->name != NULL; option++)
-		if (option->value != NULL)
-			printf("\t'%s--%s')\n\t\techo %s ;;\n", command->name, option->name,
-			       value_kind(option));
+	for (const struct command_option *option = command->options; option->name != NULL;
+	     option++) {
+		if (option->value == NULL)
+			continue;
+		printf("\t'%s--%s'", command->name, option->name);
+		if (option->letter != '\0')
+			printf(" | '%s-%c'", command->name, option->letter);
+		printf(")\n\t\techo %s ;;\n", value_kind(option));
+	}
 	for (size_t i = 0; command->subcommands != NULL && command->subcommands[i] != NULL; i++)
 		command_kinds_write(command->subcommands[i]);
 }

@@ -91,7 +91,10 @@ static void options_write(const struct command *command)
 
 	puts(".SH OPTIONS");
 	for (; option->name != NULL; option++) {
-		fputs(".TP\n\\fB\\-\\-", stdout);
+		fputs(".TP\n", stdout);
+		if (option->letter != '\0')
+			printf("\\fB\\-%c\\fR, ", option->letter);
+		fputs("\\fB\\-\\-", stdout);
 		words_write(option->name);
 		fputs("\\fR", stdout);
 		if (option->value != NULL)
