@@ -354,6 +354,7 @@ const struct command *const commands[] = {
 	&command_list,
 	&command_doctor,
 	&command_bench,
+	&command_replay,
 	&command_export,
 	&command_vm,
 	&command_report,
