@@ -351,6 +351,7 @@ const struct command command_help = {
 const struct command *const commands[] = {
 	&command_run,
 	&command_record,
+	&command_top,
 	&command_list,
 	&command_doctor,
 	&command_bench,
