@@ -25,8 +25,6 @@ static const double rounding_share_least = 0.12;
 static const double temporary_share_least = 0.30;
 static const double remote_share_least = 0.20;
 static const double gain_share_least = 0.02;
-/* The same of a time that was measured once, of which nobody knows how far it spreads. */
-static const double once_share_least = 0.25;
 /* How much longer the blocks of one stack live than those beside them. */
 static const double lifetime_ratio_least = 100;
 
@@ -269,8 +267,9 @@ static bool better_find(const struct report *report, const char *key, bool is_le
 			continue;
 		double gain = is_less ? before - value : value - before;
 		bool is_repeated = before_spread > 0 && spread > 0;
-		double share = is_less || is_repeated ? gain_share_least : once_share_least;
-		if (gain <= before_spread + spread || gain < share * before)
+		/* Of a time that was measured once nobody knows how far it spreads. */
+		if ((!is_less && !is_repeated) || gain <= before_spread + spread ||
+		    gain < gain_share_least * before)
 			continue;
 		if (!has || gain > best) {
 			best = gain;
