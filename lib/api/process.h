@@ -10,6 +10,7 @@
 #define API_PROCESS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "api/options.h"
 #include "front/heap.h"
@@ -23,13 +24,16 @@ struct next_allocator {
 	size_t (*usable_size)(void *block);
 };
 
+/* Are the calls of a process written down? */
+enum recording { RECORDED_UNKNOWN, RECORDED_NOT, RECORDED };
+
 struct process {
 	struct heap heap;
 	struct options options;
 	struct next_allocator next; /* set by the shared library's constructor */
 	pthread_key_t thread_key;   /* tells of the ends of threads, if there is a front end */
 	/* Every call is written down (record.h), or it is not known yet whether it must be. */
-	enum { RECORDED_UNKNOWN, RECORDED_NOT, RECORDED } recording;
+	_Atomic unsigned char recording; /* enum recording */
 	bool is_dormant;            /* the program has an allocator of its own: pass on to next */
 	int error_file;             /* standard error as it was at start, if statistics go there */
 	uintptr_t break_at_start;   /* where the C library's own heap would begin */
@@ -52,7 +56,9 @@ bool process_prepare(void);
 /* Are the calls of this process written down? */
 ALLOT_INLINE bool process_is_recorded(void)
 {
-	return unlikely(process.recording != RECORDED_NOT) && process_prepare() &&
+	unsigned char recording =
+		atomic_load_explicit(&process.recording, memory_order_acquire);
+	return unlikely(recording != RECORDED_NOT) && process_prepare() &&
 	       process.recording == RECORDED;
 }
 
