@@ -9,6 +9,11 @@
 #include "front/heap_parts.h"
 #include "base/bits.h"
 
+enum {
+	RULES_INTERVAL_MS = 1, /* between two looks at what code is loaded */
+	FREEING_COUNT = 64,    /* frees in a row: something is taken down */
+};
+
 struct recorder *recorder;
 struct unwind *record_unwind;
 
@@ -207,10 +212,14 @@ static ALLOT_OUTLINE void look_around(struct record_stream *stream)
 	    now >= atomic_load_explicit(&recorder->rules_due_ticks, memory_order_relaxed)) {
 		rule_table_check(&record_unwind->rules);
 		atomic_store_explicit(&recorder->rules_due_ticks,
-				      now + recorder->rules_interval_ticks, memory_order_relaxed);
+				      now + RULES_INTERVAL_MS * recorder->ticks_a_ms,
+				      memory_order_relaxed);
 	}
 	if (now >= atomic_load_explicit(&recorder->sample_due_ticks, memory_order_relaxed))
 		record_sample(stream);
+	/* Who takes down what was built frees small blocks, and no page goes back for long. */
+	else if (stream->freeing_count >= FREEING_COUNT && record_sample_early(stream))
+		stream->freeing_count = INT32_MIN; /* once is enough */
 }
 
 ALLOT_INLINE void stream_look(struct record_stream *stream)
@@ -241,6 +250,7 @@ ALLOT_INLINE void *write_made(enum trace_call call, void *p, size_t bytes, size_
 	struct record_stream *stream = stream_own();
 	if (unlikely(stream == NULL))
 		return p;
+	stream->freeing_count = 0;
 	if (likely(p != NULL)) {
 		uint32_t frame = stack_take(stream, bytes);
 		write_block(&stream->raw, p, made_word(&stream->raw, call, p, bytes, align), frame);
@@ -299,6 +309,8 @@ static void write_free(const void *p)
 	char *at = raw_claim(&stream->raw, sizeof(uint64_t), &elapsed);
 	if (likely(at != NULL))
 		raw_publish(at, raw_first(RAW_FREE, (uintptr_t)p, elapsed));
+	stream->freeing_count++;
+	stream_look(stream);
 	record_stream_end(stream);
 }
 
@@ -329,6 +341,7 @@ static void write_resized(const void *old, const void *p, uint64_t moment)
 	if (unlikely(stream == NULL))
 		return;
 	struct raw_thread *raw = &stream->raw;
+	stream->freeing_count = 0;
 	uint32_t frame = stack_take(stream, bytes);
 	uint64_t word = made_word(raw, TRACE_REALLOC, p, bytes, ALIGN_BYTES);
 	uint64_t elapsed = moment != 0 ? raw_elapsed_until(raw, moment) : raw_elapsed(raw);

@@ -29,6 +29,7 @@ struct record_stream {
 	_Atomic bool is_taken;
 	int64_t bytes_to_stack; /* until a stack is taken again, where not all are */
 	uint64_t random;
+	int32_t freeing_count; /* frees since the last allocation; less after an early sample */
 	struct unwind_thread unwind;
 };
 
@@ -58,7 +59,7 @@ struct recorder {
 	_Atomic uint64_t sample_due_ticks; /* when residency is to be looked at again */
 	_Atomic uint64_t rules_due_ticks;  /* the same of what is known of loaded code */
 	_Atomic bool is_looking;           /* some thread is at it */
-	uint64_t rules_interval_ticks;
+	uint64_t ticks_a_ms;
 	uint64_t interval_ticks;
 	/* A sample may be taken before it is due from here on, if it is worth it. */
 	_Atomic uint64_t sample_possible_ticks;
@@ -132,6 +133,8 @@ void record_module_of(struct record_stream *stream, uintptr_t address);
 void record_memory(struct record_stream *stream);
 /* Note what is resident. */
 void record_sample(struct record_stream *stream);
+/* The same before it is due. False: that was done lately. */
+bool record_sample_early(struct record_stream *stream);
 
 /* The functions of libc under names of their own, for record.c. */
 void *recorded_malloc(size_t bytes);

@@ -139,8 +139,8 @@ static bool recorder_begin(struct recorder *r)
 		return false;
 	header_fill(r->writer.header);
 	r->streams_max = streams_max;
-	r->rules_interval_ticks = ticks_of_ns(NS_A_MS);
-	r->interval_ticks = process.options.trace_interval_ms * r->rules_interval_ticks;
+	r->ticks_a_ms = ticks_of_ns(NS_A_MS);
+	r->interval_ticks = process.options.trace_interval_ms * r->ticks_a_ms;
 	recorded_process = r->writer.header->process;
 	recorded_file = r->writer.file;
 	recorded_start_ticks = r->writer.header->start_ticks;

@@ -5,8 +5,9 @@
  *
  * A sample is taken by the thread whose turn it is, between two calls of its own, so that for a
  * single thread it is exactly of that moment; what other threads do meanwhile blurs it by what they
- * do. One is taken at regular times, soon after the heap grew by much, and before much of it goes
- * back, so that peaks are seen; less often where it takes long: all cost a fiftieth at most.
+ * do. One is taken at regular times, soon after the heap grew, before much of it goes back and when
+ * much is freed in a row, so that peaks are seen; less often where it takes long: all cost a
+ * fiftieth at most.
  */
 #include "api/record.h"
 
@@ -17,12 +18,17 @@
 #include "os/module.h"
 #include "os/process.h"
 #include "os/resident.h"
+#include "os/ticks.h"
 
 enum {
-	SAMPLE_SHARE = 50, /* of the time may go into samples: one part in so many */
-	GROWN_SHARE = 8,   /* growth by one part in so many is worth a sample, */
-	GIVEN_SHARE = 16,  /* and giving back one part in so many */
+	NS_A_MS = 1000000,
+	SAMPLE_SHARE = 50,   /* of the time may go into samples: one part in so many; */
+	SAVED_INTERVALS = 8, /* what was not needed for it is kept for as many intervals */
+	GROWN_SHARE = 8,     /* growth by one part in so many is worth a sample, */
+	GIVEN_SHARE = 16,    /* and giving back one part in so many */
 	GIVEN_BYTES_MIN = 64 << 10,
+	GROWING_SHARE = 8, /* part of an interval between samples of a heap that grew */
+	EARLY_SHARE = 16,  /* part of an interval before a sample that is worth it */
 };
 
 /* ---- threads ---- */
@@ -110,14 +116,19 @@ void record_module_of(struct record_stream *stream, uintptr_t address)
 
 /* ---- pages ---- */
 
-/* It grew: by much since the last sample, one is due as soon as it may be. */
+/*
+ * It grew: a sample is due when what it grew by has been used for a while, or if that is much since
+ * the last sample, as soon as it may be.
+ */
 static void count_added(size_t bytes)
 {
 	size_t mapped = atomic_fetch_add(&recorder->mapped_bytes, bytes) + bytes;
 	size_t sampled = atomic_load(&recorder->sampled_mapped_bytes);
-	if (mapped > sampled + sampled / GROWN_SHARE)
-		atomic_store(&recorder->sample_due_ticks,
-			     atomic_load(&recorder->sample_possible_ticks));
+	bool is_much = mapped > sampled + sampled / GROWN_SHARE;
+	uint64_t wait = is_much ? 0 : recorder->interval_ticks / GROWING_SHARE;
+	uint64_t due = size_max(os_ticks() + wait, atomic_load(&recorder->sample_possible_ticks));
+	if (due < atomic_load(&recorder->sample_due_ticks))
+		atomic_store(&recorder->sample_due_ticks, due);
 }
 
 static bool memory_visit(enum heap_use use, uintptr_t base, size_t bytes, void *context)
@@ -215,7 +226,8 @@ static void sample_fill(struct raw_sample *sample)
 void record_sample(struct record_stream *stream)
 {
 	struct record_look *look = &recorder->look;
-	uint64_t begin = os_ticks();
+	/* What it costs is the processor's time, however long others had it meanwhile. */
+	uint64_t begin_ns = os_thread_ns();
 	if (!look_begin_once())
 		return;
 	look->stream = stream;
@@ -229,12 +241,30 @@ void record_sample(struct record_stream *stream)
 		os_resident_close(&look->resident);
 	}
 	look_write(look, false);
+	size_t mapped = atomic_load(&recorder->mapped_bytes);
+	/* What it grew by is only now being used. */
+	bool has_grown = mapped > atomic_exchange(&recorder->sampled_mapped_bytes, mapped);
+	uint64_t interval = recorder->interval_ticks / (has_grown ? GROWING_SHARE : 1);
 	uint64_t end = os_ticks();
-	uint64_t pause = (end - begin) * SAMPLE_SHARE;
-	atomic_store(&recorder->sample_possible_ticks, end + pause);
-	atomic_store(&recorder->sample_due_ticks, end + size_max(recorder->interval_ticks, pause));
-	atomic_store(&recorder->sampled_mapped_bytes, atomic_load(&recorder->mapped_bytes));
+	uint64_t pause = (os_thread_ns() - begin_ns) * SAMPLE_SHARE * recorder->ticks_a_ms /
+			 NS_A_MS;
+	/* Time in which samples were rare may be made up for. */
+	uint64_t saved = recorder->interval_ticks * SAVED_INTERVALS;
+	uint64_t possible = size_max(atomic_load(&recorder->sample_possible_ticks), end - saved);
+	atomic_store(&recorder->sample_possible_ticks, possible + pause);
+	atomic_store(&recorder->sample_due_ticks, size_max(end + interval, possible + pause));
 	look_finish();
+}
+
+bool record_sample_early(struct record_stream *stream)
+{
+	uint64_t pause = recorder->interval_ticks - recorder->interval_ticks / EARLY_SHARE;
+	uint64_t now = os_ticks();
+	if (now < atomic_load(&recorder->sample_possible_ticks) ||
+	    now + pause < atomic_load(&recorder->sample_due_ticks))
+		return false;
+	record_sample(stream);
+	return true;
 }
 
 /* ---- what the heap tells ---- */

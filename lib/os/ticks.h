@@ -14,13 +14,24 @@
 
 #include "base/compiler.h"
 
-/* CLOCK_MONOTONIC, in ns. */
-static inline uint64_t os_clock_ns(void)
+static inline uint64_t os_clock_read_ns(clockid_t clock)
 {
 	enum { NS_A_SECOND = 1000000000 };
 	struct timespec now = {0};
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * NS_A_SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* CLOCK_MONOTONIC, in ns. */
+static inline uint64_t os_clock_ns(void)
+{
+	return os_clock_read_ns(CLOCK_MONOTONIC);
+}
+
+/* How long the calling thread had a processor, in ns. */
+static inline uint64_t os_thread_ns(void)
+{
+	return os_clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* Never 0. */

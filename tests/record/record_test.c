@@ -11,6 +11,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -139,11 +140,30 @@ static bool event_is(const struct trace_event *event, const struct logged *logge
 struct reading {
 	size_t matched[LOGS];  /* of each log, in the thread that has most of it */
 	uint64_t unknown, live_bytes, inherited, samples, modules_gone;
+	uint64_t live_bytes_peak, sampled_bytes_peak; /* ever, and at a sample */
 	bool has_names;
 	struct trace_info info; /* its words are gone with the trace */
 };
 
 enum { THREADS_MAX = 4096 };
+
+static void live_count(const struct trace_event *event, struct reading *out)
+{
+	bool is_known = !event->is_unknown;
+	if (event->kind == TRACE_ALLOCATE || event->kind == TRACE_RESIZE)
+		out->live_bytes += event->block.bytes;
+	if (event->kind == TRACE_RESIZE && is_known)
+		out->live_bytes -= event->old.bytes;
+	if (event->kind == TRACE_FREE && is_known)
+		out->live_bytes -= event->block.bytes;
+	if (out->live_bytes > out->live_bytes_peak)
+		out->live_bytes_peak = out->live_bytes;
+	if (event->kind != TRACE_SAMPLE)
+		return;
+	out->samples++;
+	if (out->live_bytes > out->sampled_bytes_peak)
+		out->sampled_bytes_peak = out->live_bytes;
+}
 
 static void trace_compare_logs(const char *path, const struct log logs[LOGS], struct reading *out)
 {
@@ -157,7 +177,7 @@ static void trace_compare_logs(const char *path, const struct log logs[LOGS], st
 	*out = (struct reading){0};
 	while ((status = trace_next(trace, &event)) == TRACE_OK) {
 		cr_assert_lt(event.thread, THREADS_MAX);
-		out->samples += event.kind == TRACE_SAMPLE;
+		live_count(&event, out);
 		if (event.kind == TRACE_FREE || event.kind == TRACE_RESIZE)
 			out->unknown += event.is_unknown;
 		if (event.kind == TRACE_ALLOCATE)
@@ -213,6 +233,15 @@ Test(record, every_call_is_there)
 	cr_expect_eq(reading.info.repaired, 0);
 	cr_expect(reading.info.is_complete);
 	cr_expect_geq(reading.samples, 1);
+}
+
+Test(record, what_is_built_is_sampled_before_it_is_taken_down)
+{
+	struct reading reading;
+	expect_recorded("built", "40000", NULL, 1, &reading);
+	cr_expect_geq(reading.sampled_bytes_peak, reading.live_bytes_peak / 100 * 98,
+		      "%" PRIu64 " of %" PRIu64 " live bytes at a sample",
+		      reading.sampled_bytes_peak, reading.live_bytes_peak);
 }
 
 Test(record, every_strategy_is_recorded)

@@ -7,6 +7,7 @@
  * usage: recorded LOG MODE [COUNT [SEED]]
  *
  *   calls    COUNT calls of every kind, in one thread
+ *   built    COUNT small blocks allocated, then freed
  *   threads  the same in 4 threads, which free each other's blocks; a log each
  *   churn    COUNT threads, one after another
  *   killed   as calls, then SIGKILL
@@ -242,6 +243,19 @@ static void limited_run(size_t count, uint64_t seed)
 	call(0, count, seed);
 }
 
+/* Builds something of small blocks and takes it down, too fast for a sample at regular times. */
+static void build_run(size_t count)
+{
+	void **blocks = calloc(count, sizeof(*blocks));
+	for (size_t i = 0; i < count; i++) {
+		blocks[i] = malloc(100);
+		log_call(0, LOGGED_MALLOC, NULL, blocks[i], 100);
+	}
+	for (size_t i = 0; i < count; i++)
+		free(blocks[i]);
+	free(blocks);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 3)
@@ -252,6 +266,8 @@ int main(int argc, char **argv)
 	log_open(argv[1]);
 	if (strcmp(mode, "threads") == 0) {
 		threads_run(count, seed);
+	} else if (strcmp(mode, "built") == 0) {
+		build_run(count);
 	} else if (strcmp(mode, "churn") == 0) {
 		churn_run(count, seed);
 	} else if (strcmp(mode, "fork") == 0 || strcmp(mode, "bare") == 0) {
