@@ -77,6 +77,12 @@ const char *program_path(const char *name)
 	return path;
 }
 
+size_t heap_of_few(size_t i)
+{
+	return i < STRATEGY_COUNT ? i * SOURCE_COUNT + i % SOURCE_COUNT
+				  : BARE_HEAP_COUNT + i - STRATEGY_COUNT;
+}
+
 bool is_long_run(void)
 {
 	const char *value = getenv("ALLOT_TEST_LONG");

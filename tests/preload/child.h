@@ -25,10 +25,15 @@ enum {
 	SOURCE_COUNT = 2,
 	BARE_HEAP_COUNT = STRATEGY_COUNT * SOURCE_COUNT,
 	HEAP_COUNT = BARE_HEAP_COUNT + STRATEGY_COUNT,
+	HEAPS_FEW = 2 * STRATEGY_COUNT,
 };
 
 extern const char *const strategy_names[STRATEGY_COUNT];
 extern const char *const source_names[SOURCE_COUNT];
+
+/* The heap of each strategy with the front end and without, the sources by turns: `i` below
+ * HEAPS_FEW. */
+size_t heap_of_few(size_t i);
 
 /* The strategy's and the source's name of configuration `heap`, 0 to HEAP_COUNT - 1. */
 const char *heap_strategy(size_t heap);

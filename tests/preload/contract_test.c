@@ -7,10 +7,10 @@
 
 #include <stdio.h>
 
-EVERY_HEAP(contract, every_function_that_allocates_keeps_its_rules, "allocate")
-EVERY_HEAP(contract, every_function_that_resizes_keeps_its_rules, "resize")
-EVERY_HEAP(contract, every_function_that_frees_or_asks_keeps_its_rules, "release")
-EVERY_HEAP(contract, every_operator_keeps_its_rules, "cxx")
+RUNS(every_heap, contract, every_function_that_allocates_keeps_its_rules, "allocate")
+RUNS(every_heap, contract, every_function_that_resizes_keeps_its_rules, "resize")
+RUNS(every_heap, contract, every_function_that_frees_or_asks_keeps_its_rules, "release")
+RUNS(every_heap, contract, every_operator_keeps_its_rules, "cxx")
 
 static void expect_contract_holds(const char *conf)
 {

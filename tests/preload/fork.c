@@ -26,6 +26,14 @@ enum {
 	CHILD_BLOCKS = 200,
 };
 
+/* How often it is done: all of that in a long run only. */
+static int forks_of(int forks)
+{
+	enum { USUAL_SHARE = 3 };
+	const char *is_long = getenv("ALLOT_TEST_LONG");
+	return is_long != NULL && strcmp(is_long, "1") == 0 ? forks : forks / USUAL_SHARE;
+}
+
 extern char **environ;
 
 static atomic_bool is_over;
@@ -117,7 +125,7 @@ static void threads_inside_malloc(void)
 	pthread_t threads[THREADS];
 	for (size_t i = 0; i < THREADS; i++)
 		start(&threads[i], churn);
-	for (int i = 0; i < FORKS; i++) {
+	for (int i = 0; i < forks_of(FORKS); i++) {
 		pid_t child = fork();
 		if (child == 0)
 			_exit(child_life());
@@ -145,7 +153,7 @@ static void child_starts_threads_and_forks(void)
 	pthread_t threads[THREADS];
 	for (size_t i = 0; i < THREADS; i++)
 		start(&threads[i], churn);
-	for (int i = 0; i < FORKS; i++) {
+	for (int i = 0; i < forks_of(FORKS); i++) {
 		pid_t child = fork();
 		if (child == 0) {
 			alarm(CHILD_HANG_S);
@@ -256,8 +264,9 @@ static void handler_interrupts_malloc(void)
 {
 	uint32_t state = 99;
 	void *blocks[32] = {0};
+	int forks = forks_of(SIGNAL_FORKS);
 	timer_start(fork_in_handler);
-	while (atomic_load(&signal_forks) < SIGNAL_FORKS) {
+	while (atomic_load(&signal_forks) < forks) {
 		size_t slot = random_next(&state) % 32;
 		free(blocks[slot]);
 		blocks[slot] = malloc(random_next(&state) % 5000);
@@ -266,8 +275,9 @@ static void handler_interrupts_malloc(void)
 
 static void handler_interrupts_fork(void)
 {
+	int forks = forks_of(SIGNAL_FORKS);
 	timer_start(fork_in_handler);
-	while (atomic_load(&signal_forks) < SIGNAL_FORKS) {
+	while (atomic_load(&signal_forks) < forks) {
 		pid_t child = fork();
 		if (child == 0) {
 			signal(SIGVTALRM, SIG_IGN);
@@ -311,11 +321,12 @@ static void *flush_everything(void *argument)
 
 static void stdio_holds_its_locks(void)
 {
+	enum { FORKS = 150 };
 	pthread_t threads[3];
 	start(&threads[0], read_lines);
 	start(&threads[1], flush_everything);
 	start(&threads[2], churn);
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < forks_of(FORKS); i++) {
 		pid_t child = fork();
 		if (child == 0)
 			_exit(child_life());

@@ -17,14 +17,16 @@ ParameterizedTest(size_t *heap, brk, program_and_heap_share_the_break, .timeout 
 			   heap_conf(*heap, NULL));
 }
 
-EVERY_HEAP(limits, heap_lives_in_64_mib_of_addresses, "limits", "address_space")
-EVERY_HEAP(limits, threads_live_in_64_mib_of_addresses, "limits", "threads")
-EVERY_HEAP(limits, threads_live_where_there_are_too_few_thread_heaps, "limits", "crowd")
-EVERY_HEAP(limits, heap_lives_in_32_mib_of_data, "limits", "data")
-EVERY_HEAP(limits, heap_lives_when_no_mapping_is_left, "limits", "mappings")
-EVERY_HEAP(limits, heap_lives_with_little_lockable_memory, "limits", "little_locked")
-EVERY_HEAP(limits, heap_lives_with_all_memory_locked, "limits", "all_locked")
-EVERY_HEAP(limits, heap_lives_in_a_sandbox, "limits", "sandbox")
+RUNS(every_heap_or_strategy, limits, heap_lives_in_64_mib_of_addresses, "limits", "address_space")
+RUNS(every_heap_or_strategy, limits, threads_live_in_64_mib_of_addresses, "limits", "threads")
+RUNS(every_heap_or_strategy, limits, threads_live_where_there_are_too_few_thread_heaps,
+     "limits", "crowd")
+RUNS(every_heap_or_strategy, limits, heap_lives_in_32_mib_of_data, "limits", "data")
+RUNS(every_heap_or_strategy, limits, heap_lives_when_no_mapping_is_left, "limits", "mappings")
+RUNS(every_heap_or_strategy, limits, heap_lives_with_little_lockable_memory,
+     "limits", "little_locked")
+RUNS(every_heap_or_strategy, limits, heap_lives_with_all_memory_locked, "limits", "all_locked")
+RUNS(every_heap_or_strategy, limits, heap_lives_in_a_sandbox, "limits", "sandbox")
 
 /* Changes a setting of the whole machine for about a second a heap: only when asked for. */
 ParameterizedTestParameters(limits, heap_lives_without_overcommit)

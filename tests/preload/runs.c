@@ -14,12 +14,15 @@ struct criterion_test_params every_heap(void)
 
 struct criterion_test_params every_strategy(void)
 {
-	static size_t heaps[2 * STRATEGY_COUNT];
-	for (size_t i = 0; i < STRATEGY_COUNT; i++) {
-		heaps[i] = i * SOURCE_COUNT + i % SOURCE_COUNT;
-		heaps[STRATEGY_COUNT + i] = BARE_HEAP_COUNT + i;
-	}
-	return cr_make_param_array(size_t, heaps, 2 * STRATEGY_COUNT);
+	static size_t heaps[HEAPS_FEW];
+	for (size_t i = 0; i < HEAPS_FEW; i++)
+		heaps[i] = heap_of_few(i);
+	return cr_make_param_array(size_t, heaps, HEAPS_FEW);
+}
+
+struct criterion_test_params every_heap_or_strategy(void)
+{
+	return is_long_run() ? every_heap() : every_strategy();
 }
 
 struct outcome run_preloaded(const char *const *words, const char *conf)

@@ -22,11 +22,11 @@ enum {
 /* Every heap, as the parameter of a test: size_t, 0 to HEAP_COUNT - 1. */
 struct criterion_test_params every_heap(void);
 
-/*
- * Each strategy with the front end and without, the sources by turns: where the heap matters less
- * than the time.
- */
+/* The few of heap_of_few(): where the heap matters less than the time. */
 struct criterion_test_params every_strategy(void);
+
+/* The former in a long run, the latter in others. */
+struct criterion_test_params every_heap_or_strategy(void);
 
 /* Run a program under the library; the first word is its name, the others are its arguments. */
 struct outcome run_preloaded(const char *const *words, const char *conf);
@@ -37,15 +37,9 @@ void expect_claims_hold(const char *const *words, const char *conf);
 /* Run a tool, which has to succeed, and return what it said. */
 struct outcome ask(const char *const *arguments);
 
-/* A test that runs a program with its arguments under every heap, or every strategy. */
-#define EVERY_HEAP(suite, name, ...)                                                              \
-	ParameterizedTestParameters(suite, name) { return every_heap(); }                         \
-	ParameterizedTest(size_t *heap, suite, name, .timeout = TEST_TIMEOUT_S)                    \
-	{                                                                                         \
-		expect_claims_hold((const char *[]){__VA_ARGS__, NULL}, heap_conf(*heap, NULL));  \
-	}
-#define EVERY_STRATEGY(suite, name, ...)                                                          \
-	ParameterizedTestParameters(suite, name) { return every_strategy(); }                     \
+/* A test that runs a program with its arguments under the heaps that `heaps` gives. */
+#define RUNS(heaps, suite, name, ...)                                                             \
+	ParameterizedTestParameters(suite, name) { return heaps(); }                              \
 	ParameterizedTest(size_t *heap, suite, name, .timeout = TEST_TIMEOUT_S)                    \
 	{                                                                                         \
 		expect_claims_hold((const char *[]){__VA_ARGS__, NULL}, heap_conf(*heap, NULL));  \

@@ -179,9 +179,10 @@ static void expect_same(const char *reference, const char *path, const char *con
 ParameterizedTestParameters(programs, output_is_the_same_as_without)
 {
 	static size_t heaps[HEAP_COUNT];
-	for (size_t i = 0; i < HEAP_COUNT; i++)
-		heaps[i] = i;
-	return cr_make_param_array(size_t, heaps, HEAP_COUNT);
+	size_t count = is_long_run() ? HEAP_COUNT : HEAPS_FEW;
+	for (size_t i = 0; i < count; i++)
+		heaps[i] = is_long_run() ? i : heap_of_few(i);
+	return cr_make_param_array(size_t, heaps, count);
 }
 
 ParameterizedTest(size_t *heap, programs, output_is_the_same_as_without,
