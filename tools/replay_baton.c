@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -65,6 +66,15 @@ static void own_later_add(struct replayer *r, int64_t bytes)
 
 static void *runner_main(void *argument);
 
+/* Page faults so far, of populating memory as well. */
+static uint64_t faults_read(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)usage.ru_minflt;
+}
+
 /* Begin the thread, asleep. False: the system gives no more of them. */
 static bool runner_begin(struct baton *baton, uint32_t number)
 {
@@ -73,6 +83,7 @@ static bool runner_begin(struct baton *baton, uint32_t number)
 
 	if (runner->is_there)
 		return true;
+	uint64_t before = faults_read();
 	runner->stack = own_memory(STACK_BYTES);
 	own_later_add(baton->replayer, STACK_BYTES);
 	runner->baton = baton;
@@ -82,6 +93,7 @@ static bool runner_begin(struct baton *baton, uint32_t number)
 	runner->is_there =
 		pthread_create(&runner->thread, &attributes, runner_main, runner) == 0;
 	pthread_attr_destroy(&attributes);
+	baton->replayer->own_later_faults += faults_read() - before;
 	return runner->is_there;
 }
 
@@ -152,7 +164,9 @@ void baton_replay(struct replayer *r)
 
 	baton.replayer = r;
 	size_t bytes = r->head.thread_count * sizeof(*baton.runners);
+	uint64_t before = faults_read();
 	baton.runners = own_memory(bytes);
+	r->own_later_faults += faults_read() - before;
 	own_later_add(r, (int64_t)((bytes + r->page_bytes - 1) / r->page_bytes * r->page_bytes));
 	r->thread_ended = THREAD_NONE;
 	baton.runners[0] = (struct runner){ .baton = &baton, .is_there = true };

@@ -42,6 +42,8 @@ void replay_compiler_finish(struct replay_compiler *compiler)
 	free(compiler->large);
 	free(compiler->large_of);
 	free(compiler->runs);
+	free(compiler->written);
+	free(compiler->pieces);
 	*compiler = (struct replay_compiler){0};
 }
 
@@ -56,9 +58,7 @@ uint64_t replay_compiler_moments_max(const struct replay_compiler *compiler)
 static void buffer_flush(struct replay_compiler *compiler)
 {
 	replay_large_settle(compiler);
-	if (!compiler->is_stopped && compiler->count > 0 &&
-	    !compiler->take(compiler->context, compiler->records, compiler->count))
-		compiler->is_stopped = true;
+	replay_written_take(compiler);
 	compiler->count = 0;
 }
 

@@ -8,8 +8,8 @@
  *
  * What a recorded program wrote to its blocks is not in a trace, but each sample says which pages
  * were resident. For the payload `recorded` records are held back until the next sample has told
- * how much of each large block was: that many bytes, from its start on, are written in the replay
- * as soon as the block is there. Where in a block they are is not kept.
+ * which pages of each large block were: they are written in the replay as soon as the block is
+ * there.
  */
 #ifndef ALLOT_TOOLS_REPLAY_COMPILE_H
 #define ALLOT_TOOLS_REPLAY_COMPILE_H
@@ -59,10 +59,16 @@ struct replay_moment {
 /* A large block: one with pages of its own. */
 struct replay_large {
 	uint64_t address, bytes;
-	uint64_t touched_bytes;  /* from its start on, as far as records say */
+	uint64_t touched_bytes;  /* of it, as far as records say */
 	size_t at;               /* of its REPLAY_TOUCH record that awaits a sample, or SIZE_MAX */
 	uint32_t number;
 	bool is_gone;            /* freed, but its record waits */
+};
+
+/* What a record that waited became, where that is more than one. */
+struct replay_written {
+	size_t at;               /* of the record, after its REPLAY_WIDE */
+	size_t first, count;     /* in `pieces` */
 };
 
 /* Takes records; false: it takes no more, and compiling stops. */
@@ -89,6 +95,10 @@ struct replay_compiler {
 	uint32_t *large_of;        /* by number: index in `large` + 1; 0: none */
 	struct trace_run *runs;    /* of the last sample, by address */
 	size_t run_count, run_capacity;
+	struct replay_written *written;
+	size_t written_count, written_capacity;
+	struct replay_record *pieces;
+	size_t piece_count, piece_capacity;
 	uint64_t unresolved;       /* blocks taken to be written whole, for want of a sample */
 	bool is_stopped;           /* no memory, or `take` had enough */
 };
@@ -114,6 +124,8 @@ uint64_t replay_large_free(struct replay_compiler *compiler, uint32_t number);
 void replay_large_sample(struct replay_compiler *compiler, const struct trace_sample *sample);
 /* No sample will say: blocks that wait are taken to be written whole. */
 void replay_large_settle(struct replay_compiler *compiler);
+/* Give out all records, those in `pieces` in the place of what they became of. */
+void replay_written_take(struct replay_compiler *compiler);
 /* Write a record. */
 void replay_record_write(struct replay_compiler *compiler, enum replay_operation operation,
 			 uint32_t number, uint64_t bytes);

@@ -20,7 +20,7 @@
 #define REPLAY_MAGIC UINT64_C(0x59414c504552) /* "REPLAY", least significant byte first */
 
 enum {
-	REPLAY_VERSION = 1,
+	REPLAY_VERSION = 2,
 	REPLAY_OPERATION_BITS = 4,
 	REPLAY_CONF_BYTES = 1024,
 	REPLAY_NAME_BYTES = 64,
@@ -42,7 +42,8 @@ enum replay_operation {
 	REPLAY_ALIGNED,    /* after REPLAY_ALIGN */
 	REPLAY_ALIGN,      /* bytes: of the next record's block, a power of two */
 	REPLAY_WIDE,       /* bytes: the upper half of the next record's */
-	REPLAY_TOUCH,      /* the first `bytes` of the block have been written to by now */
+	REPLAY_TOUCH,      /* the block has been written to by now, up to `bytes` */
+	REPLAY_FROM,       /* bytes: from where on, for the next TOUCH; else from its start */
 	REPLAY_SAMPLE,     /* look at what is resident */
 	REPLAY_CLOCK,      /* bytes: milliseconds of the recording so far, modulo 2^32 */
 	REPLAY_THREAD,     /* number: of the thread that makes the calls from here on */

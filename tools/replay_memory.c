@@ -208,10 +208,16 @@ static bool record_seldom(struct replayer *r, struct replay_record record)
 	case REPLAY_TOUCH:
 		if (r->head.payload == REPLAY_PAYLOAD_RECORDED) {
 			struct slot *slot = &r->slots[number];
-			size_t bytes = r->upper | record.bytes;
-			touch(slot->block, bytes < slot->bytes ? bytes : slot->bytes,
-			      r->page_bytes);
+			size_t end = r->upper | record.bytes;
+			end = end < slot->bytes ? end : slot->bytes;
+			if (end > r->touch_from)
+				touch((char *)slot->block + r->touch_from, end - r->touch_from,
+				      r->page_bytes);
 		}
+		r->touch_from = 0;
+		break;
+	case REPLAY_FROM:
+		r->touch_from = r->upper | record.bytes;
 		break;
 	case REPLAY_SAMPLE:
 		loop_stop(r);
@@ -436,7 +442,8 @@ int main(void)
 	else
 		records_replay(&r);
 	getrusage(RUSAGE_SELF, &after);
-	r.outcome.minor_faults[0] = (uint64_t)(after.ru_minflt - before.ru_minflt);
+	r.own_later_faults += (uint64_t)before.ru_minflt;
+	r.outcome.minor_faults[0] = difference((uint64_t)after.ru_minflt, r.own_later_faults);
 	r.outcome.major_faults = (uint64_t)(after.ru_majflt - before.ru_majflt);
 	if (r.has_peak)
 		r.outcome.resident_bytes_peak =

@@ -29,12 +29,13 @@ struct replayer {
 	const struct replay_record *at, *end;
 	uint64_t upper;            /* of the next record's bytes */
 	size_t align;
+	size_t touch_from;         /* where the next REPLAY_TOUCH begins */
 	bool is_peak;              /* the sample is of the most live bytes */
 	bool has_peak;             /* the kernel has begun its high-water mark anew */
 	int statm;                 /* /proc/self/statm */
 	uint64_t resident_before, mapped_before;
 	/* Of ours, resident since, and then part of resident_before: stacks. */
-	uint64_t own_later_bytes, own_later_bytes_peak;
+	uint64_t own_later_bytes, own_later_bytes_peak, own_later_faults;
 	uint64_t cpu_start_ns, wall_start_ns;
 	uint32_t turn_next;        /* thread that shall go on, */
 	uint32_t thread_ended;     /* or that shall end; UINT32_MAX: none */

@@ -38,6 +38,7 @@ struct model_replay {
 	uint64_t sample_count;
 	uint64_t live_bytes;
 	uint64_t upper;
+	uint64_t touch_from; /* where the next REPLAY_TOUCH begins */
 	size_t align;
 	struct replay_outcome outcome;
 };
@@ -87,6 +88,16 @@ static void payload_write(const struct model_replay *r, const struct slot *slot,
 	default:
 		break;
 	}
+}
+
+/* The program has written to it, from where was said up to `end`. */
+static void block_touch(struct model_replay *r, const struct slot *slot, size_t end)
+{
+	size_t from = r->touch_from;
+
+	r->touch_from = 0;
+	if (r->head.payload == REPLAY_PAYLOAD_RECORDED && slot->block != NULL && end > from)
+		mirror_payload(REPLAY_SPACE_CHOSEN, (uint64_t)slot->block + from, end - from);
 }
 
 static void block_enter(struct model_replay *r, struct slot *slot, void *block, size_t bytes)
@@ -254,9 +265,10 @@ static void record_replay(struct model_replay *r, struct replay_record record)
 		r->align = bytes;
 		break;
 	case REPLAY_TOUCH:
-		if (r->head.payload == REPLAY_PAYLOAD_RECORDED && slot->block != NULL)
-			mirror_payload(REPLAY_SPACE_CHOSEN, (uint64_t)slot->block,
-				       bytes < slot->bytes ? bytes : slot->bytes);
+		block_touch(r, slot, bytes < slot->bytes ? bytes : slot->bytes);
+		break;
+	case REPLAY_FROM:
+		r->touch_from = bytes;
 		break;
 	case REPLAY_CLOCK:
 		mirror.clock_ms = record.bytes;

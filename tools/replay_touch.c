@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replay, the payload `recorded`: how much of each large block a program had written to.
+ * Replay, the payload `recorded`: what of each large block a program had written to.
  *
  * A block that came since the last sample has a record waiting in the buffer, right behind its
- * allocation; the next sample fills in how many of its pages are resident, even if it is freed by
- * then, for its pages stay in the heap. A block that was there before and has more resident pages
- * than it had gets another record, in front of the sample.
+ * allocation; the next sample fills in which of its pages are resident, even if it is freed by
+ * then, for its pages stay in the heap. If these are not its first ones it becomes several records,
+ * which are kept aside until the buffer is given out. A block that was there before and has more
+ * resident pages than it had gets records in front of the sample.
+ *
+ * With the right number of pages, but always the first, memory grew that the program had used again
+ * and again: each block found other pages resident than the one before it had written to.
  *
  * Pages of a block that something else touched before or after it count as its own: a sample
  * cannot tell. Such pages are resident in the replay as well, whoever touches them.
@@ -25,15 +29,14 @@ static size_t touch_reserve(struct replay_compiler *compiler, uint32_t number)
 	return compiler->count - 1;
 }
 
-static void touch_fill(struct replay_compiler *compiler, struct replay_large *large,
-		       uint64_t bytes)
+/* The record that waits: up to there. */
+static void touch_fill(struct replay_compiler *compiler, struct replay_large *large, uint64_t end)
 {
 	enum { WORD_BITS = 32 };
 
-	compiler->records[large->at - 1].bytes = (uint32_t)(bytes >> WORD_BITS);
-	compiler->records[large->at].bytes = (uint32_t)bytes;
+	compiler->records[large->at - 1].bytes = (uint32_t)(end >> WORD_BITS);
+	compiler->records[large->at].bytes = (uint32_t)end;
 	large->at = at_none;
-	large->touched_bytes = bytes;
 }
 
 static void large_remove(struct replay_compiler *compiler, size_t index)
@@ -113,11 +116,10 @@ static bool runs_take(struct replay_compiler *compiler, const struct trace_sampl
 	return true;
 }
 
-/* Bytes of [begin, end) that are resident. */
-static uint64_t resident_bytes(const struct replay_compiler *compiler, uint64_t begin, uint64_t end)
+/* The first run of which something lies beyond `begin`. */
+static size_t run_find(const struct replay_compiler *compiler, uint64_t begin)
 {
 	size_t low = 0, high = compiler->run_count;
-	uint64_t bytes = 0;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -126,27 +128,176 @@ static uint64_t resident_bytes(const struct replay_compiler *compiler, uint64_t 
 		else
 			high = middle;
 	}
-	for (; low < compiler->run_count && compiler->runs[low].address < end; low++) {
-		const struct trace_run *run = &compiler->runs[low];
-		uint64_t from = run->address > begin ? run->address : begin;
-		uint64_t to = run->address + run->bytes < end ? run->address + run->bytes : end;
-		bytes += to - from;
-	}
-	return bytes;
+	return low;
 }
 
-/* How much of a block is taken to be written: its resident pages, as if they came first. */
-static uint64_t written_bytes(const struct replay_compiler *compiler,
-			      const struct replay_large *large)
+/*
+ * The next resident part of a block, from run `*at` on, as offsets in it; runs that touch are one.
+ * False: there is no more.
+ */
+static bool part_next(const struct replay_compiler *compiler, const struct replay_large *large,
+		      size_t *at, uint64_t *out_from, uint64_t *out_to)
 {
-	uint64_t page_mask = compiler->page_bytes - 1;
-	uint64_t end = large->address + large->bytes;
-	uint64_t first = large->address & ~page_mask;
-	uint64_t resident = resident_bytes(compiler, first, (end + page_mask) & ~page_mask);
+	uint64_t begin = large->address, end = large->address + large->bytes;
+	const struct trace_run *runs = compiler->runs;
 
-	if (first + resident <= large->address)
-		return 0;
-	return first + resident < end ? first + resident - large->address : large->bytes;
+	if (*at == compiler->run_count || runs[*at].address >= end)
+		return false;
+	uint64_t from = runs[*at].address, to = from;
+	for (; *at < compiler->run_count && runs[*at].address == to && to < end; ++*at)
+		to += runs[*at].bytes;
+	*out_from = from > begin ? from - begin : 0;
+	*out_to = (to < end ? to : end) - begin;
+	return true;
+}
+
+/* What of a block is resident. */
+struct residence {
+	uint64_t bytes;
+	uint64_t first_bytes; /* from its start on */
+	size_t parts;
+};
+
+static struct residence residence_of(const struct replay_compiler *compiler,
+				     const struct replay_large *large)
+{
+	struct residence residence = { 0 };
+	size_t at = run_find(compiler, large->address);
+	uint64_t from, to;
+
+	while (part_next(compiler, large, &at, &from, &to)) {
+		residence.bytes += to - from;
+		residence.parts++;
+		if (from == 0)
+			residence.first_bytes = to;
+	}
+	return residence;
+}
+
+/* ---- pieces ---- */
+
+static bool piece_add(struct replay_compiler *compiler, enum replay_operation operation,
+		      uint32_t number, uint64_t bytes)
+{
+	enum { WORD_BITS = 32 };
+
+	if (compiler->piece_count + 2 > compiler->piece_capacity) {
+		size_t capacity = 2 * compiler->piece_capacity + 1024;
+		struct replay_record *pieces =
+			reallocarray(compiler->pieces, capacity, sizeof(*pieces));
+		if (pieces == NULL)
+			return false;
+		compiler->pieces = pieces;
+		compiler->piece_capacity = capacity;
+	}
+	if (bytes > UINT32_MAX)
+		compiler->pieces[compiler->piece_count++] = replay_record_make(
+			REPLAY_WIDE, number, (uint32_t)(bytes >> WORD_BITS));
+	compiler->pieces[compiler->piece_count++] =
+		replay_record_make(operation, number, (uint32_t)bytes);
+	return true;
+}
+
+/* The record at `at` becomes one for each part of the block. */
+static void written_add(struct replay_compiler *compiler, const struct replay_large *large,
+			size_t at)
+{
+	size_t first = compiler->piece_count, run = run_find(compiler, large->address);
+	uint64_t from, to;
+
+	if (compiler->written_count == compiler->written_capacity) {
+		size_t capacity = 2 * compiler->written_capacity + 256;
+		struct replay_written *written =
+			reallocarray(compiler->written, capacity, sizeof(*written));
+		if (written == NULL) {
+			compiler->is_stopped = true;
+			return;
+		}
+		compiler->written = written;
+		compiler->written_capacity = capacity;
+	}
+	while (part_next(compiler, large, &run, &from, &to))
+		if (!piece_add(compiler, REPLAY_FROM, large->number, from) ||
+		    !piece_add(compiler, REPLAY_TOUCH, large->number, to)) {
+			compiler->is_stopped = true;
+			return;
+		}
+	compiler->written[compiler->written_count++] =
+		(struct replay_written){ at, first, compiler->piece_count - first };
+}
+
+static int written_compare(const void *a, const void *b)
+{
+	const struct replay_written *left = a, *right = b;
+
+	return left->at < right->at ? -1 : left->at > right->at;
+}
+
+static void records_take(struct replay_compiler *compiler, const struct replay_record *records,
+			 size_t count)
+{
+	if (!compiler->is_stopped && count > 0 &&
+	    !compiler->take(compiler->context, records, count))
+		compiler->is_stopped = true;
+}
+
+void replay_written_take(struct replay_compiler *compiler)
+{
+	size_t from = 0;
+
+	if (compiler->written_count > 1)
+		qsort(compiler->written, compiler->written_count, sizeof(*compiler->written),
+		      written_compare);
+	for (size_t i = 0; i < compiler->written_count; i++) {
+		const struct replay_written *written = &compiler->written[i];
+
+		records_take(compiler, &compiler->records[from], written->at - 1 - from);
+		records_take(compiler, &compiler->pieces[written->first], written->count);
+		from = written->at + 1;
+	}
+	records_take(compiler, &compiler->records[from], compiler->count - from);
+	compiler->written_count = compiler->piece_count = 0;
+}
+
+/* ---- samples ---- */
+
+/* Parts of a block beyond so many are not kept apart. */
+enum { PARTS_MAX = 256 };
+
+static bool is_simple(const struct residence *residence)
+{
+	return residence->first_bytes == residence->bytes || residence->parts > PARTS_MAX;
+}
+
+/* A block came since the last sample: its record is filled in. */
+static void large_resolve(struct replay_compiler *compiler, struct replay_large *large)
+{
+	struct residence residence = residence_of(compiler, large);
+
+	large->touched_bytes = residence.bytes;
+	if (!is_simple(&residence))
+		written_add(compiler, large, large->at);
+	touch_fill(compiler, large, residence.bytes);
+}
+
+/* A block was there at the last sample. */
+static void large_grow(struct replay_compiler *compiler, struct replay_large *large)
+{
+	struct residence residence = residence_of(compiler, large);
+	size_t run = run_find(compiler, large->address);
+	uint64_t from, to;
+
+	if (residence.bytes <= large->touched_bytes)
+		return;
+	large->touched_bytes = residence.bytes;
+	if (is_simple(&residence)) {
+		replay_record_write(compiler, REPLAY_TOUCH, large->number, residence.bytes);
+		return;
+	}
+	while (part_next(compiler, large, &run, &from, &to)) {
+		replay_record_write(compiler, REPLAY_FROM, large->number, from);
+		replay_record_write(compiler, REPLAY_TOUCH, large->number, to);
+	}
 }
 
 void replay_large_sample(struct replay_compiler *compiler, const struct trace_sample *sample)
@@ -158,21 +309,14 @@ void replay_large_sample(struct replay_compiler *compiler, const struct trace_sa
 		struct replay_large *large = &compiler->large[i];
 
 		if (large->at != at_none)
-			touch_fill(compiler, large, written_bytes(compiler, large));
+			large_resolve(compiler, large);
 		if (large->is_gone)
 			large_remove(compiler, i);
 		else
 			i++;
 	}
-	for (size_t i = 0; i < compiler->large_count; i++) {
-		struct replay_large *large = &compiler->large[i];
-		uint64_t bytes = written_bytes(compiler, large);
-
-		if (bytes <= large->touched_bytes)
-			continue;
-		large->touched_bytes = bytes;
-		replay_record_write(compiler, REPLAY_TOUCH, large->number, bytes);
-	}
+	for (size_t i = 0; i < compiler->large_count; i++)
+		large_grow(compiler, &compiler->large[i]);
 }
 
 void replay_large_settle(struct replay_compiler *compiler)
@@ -182,6 +326,7 @@ void replay_large_settle(struct replay_compiler *compiler)
 
 		if (large->at != at_none) {
 			touch_fill(compiler, large, large->bytes);
+			large->touched_bytes = large->bytes;
 			compiler->unresolved++;
 		}
 		if (large->is_gone)

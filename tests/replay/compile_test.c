@@ -183,6 +183,39 @@ Test(replay_compile, of_large_blocks_what_a_sample_shows_resident_is_written)
 	finish(&survey, &compiler);
 }
 
+Test(replay_compile, of_a_large_block_the_pages_are_written_that_were)
+{
+	struct replay_survey survey = { .events = 0 };
+	struct replay_compiler compiler;
+	struct trace_sample first, second;
+	/* A page before it as well, and two runs that touch. */
+	const struct trace_run early[] = {
+		{ 0x0ff000, 2 * PAGE, 0 }, { 0x103000, PAGE, 0 }, { 0x104000, PAGE, 0 },
+		{ 0x109000, 4 * PAGE, 0 },
+	};
+	const struct trace_run late[] = { { 0x101000, 2 * PAGE, 0 }, { 0x105000, 5 * PAGE, 0 } };
+	struct trace_event events[] = {
+		allocate(0, 0x100010, 10 * PAGE, TRACE_MALLOC),
+		allocate(1, 0x200000, 100, TRACE_MALLOC),
+		sample(&first, early, 4),
+		sample(&second, late, 2),
+	};
+	compile(events, 4, REPLAY_PAYLOAD_RECORDED, &survey, &compiler);
+	samples_drop();
+	expect_record(1, REPLAY_FROM, 0, 0);
+	expect_record(2, REPLAY_TOUCH, 0, PAGE - 0x10);
+	expect_record(3, REPLAY_FROM, 0, 3 * PAGE - 0x10);
+	expect_record(4, REPLAY_TOUCH, 0, 5 * PAGE - 0x10);
+	expect_record(5, REPLAY_FROM, 0, 9 * PAGE - 0x10);
+	expect_record(6, REPLAY_TOUCH, 0, 10 * PAGE);
+	expect_record(7, REPLAY_MALLOC, 1, 100);
+	expect_record(8, REPLAY_FROM, 0, PAGE - 0x10);
+	expect_record(9, REPLAY_TOUCH, 0, 3 * PAGE - 0x10);
+	expect_record(10, REPLAY_FROM, 0, 5 * PAGE - 0x10);
+	expect_record(11, REPLAY_TOUCH, 0, 10 * PAGE - 0x10);
+	finish(&survey, &compiler);
+}
+
 Test(replay_compile, without_another_sample_a_large_block_is_written_whole)
 {
 	struct replay_survey survey = { .events = 0 };
