@@ -162,8 +162,7 @@ size_t top_process_step(struct top_process *process, bool is_end, uint64_t limit
 			process->is_all_read = true;
 			break;
 		case TRACE_END:
-			/* Before its first record a file has no thread, and seems to end. */
-			process->is_all_read = process->is_over;
+			process->is_all_read = true;
 			break;
 		case TRACE_WAIT:
 			break;

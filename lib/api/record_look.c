@@ -28,7 +28,8 @@ enum {
 	GIVEN_SHARE = 16,    /* and giving back one part in so many */
 	GIVEN_BYTES_MIN = 64 << 10,
 	GROWING_SHARE = 8, /* part of an interval between samples of a heap that grew */
-	EARLY_SHARE = 16,  /* part of an interval before a sample that is worth it */
+	EARLY_SHARE = 16,  /* part of an interval before a sample that is worth it, */
+	STEADY_SHARE = 2,  /* and that may be */
 };
 
 /* ---- threads ---- */
@@ -258,7 +259,11 @@ void record_sample(struct record_stream *stream)
 
 bool record_sample_early(struct record_stream *stream)
 {
-	uint64_t pause = recorder->interval_ticks - recorder->interval_ticks / EARLY_SHARE;
+	/* What has not grown since the last sample hardly has a peak that it missed. */
+	bool has_grown = atomic_load(&recorder->mapped_bytes) >
+			 atomic_load(&recorder->sampled_mapped_bytes);
+	uint64_t interval = recorder->interval_ticks;
+	uint64_t pause = interval - interval / (has_grown ? EARLY_SHARE : STEADY_SHARE);
 	uint64_t now = os_ticks();
 	if (now < atomic_load(&recorder->sample_possible_ticks) ||
 	    now + pause < atomic_load(&recorder->sample_due_ticks))

@@ -417,6 +417,11 @@ static uint64_t slots_missed(const struct raw_live *live)
 	return live->spoilt_slots + (live->order_end > known ? live->order_end - known : 0);
 }
 
+bool raw_live_is_ended(const struct trace_source *source)
+{
+	return live_of(source)->is_end;
+}
+
 bool raw_live_has_gaps(const struct trace_source *source)
 {
 	const struct raw_live *live = live_of(source);

@@ -23,6 +23,9 @@ bool raw_live_is(const struct trace_source *source);
 /* Look at the file; stream_count may be more afterwards. False: out of memory. */
 bool raw_live_step(struct trace_source *source, bool is_end);
 
+/* Was a look the last one? */
+bool raw_live_is_ended(const struct trace_source *source);
+
 /* Are events missing? */
 bool raw_live_has_gaps(const struct trace_source *source);
 

@@ -208,6 +208,9 @@ static ALLOT_COLD enum trace_status trace_end(struct trace *trace, enum trace_st
 
 	switch (status) {
 	case TRACE_END:
+		/* Before its first record a file has no stream that could wait. */
+		if (raw_live_is(trace->source) && !raw_live_is_ended(trace->source))
+			return TRACE_WAIT;
 		if (info->end_time < trace->merge.events.time)
 			info->end_time = trace->merge.events.time;
 		break;

@@ -103,6 +103,24 @@ Test(follow, all_streams_come_out_in_the_order_of_time)
 	}
 }
 
+Test(follow, before_its_first_record_a_trace_waits)
+{
+	struct trace_event event;
+	struct written written;
+	struct raw_trace *raw = raw_trace_create();
+
+	written_begin(&written, raw, true);
+	struct trace *trace = follow(&written, TRACE_FOLLOW_WATCH);
+	cr_expect_eq(trace_next(trace, &event), TRACE_WAIT);
+	trace_follow_step(trace, false);
+	cr_expect_eq(trace_next(trace, &event), TRACE_WAIT);
+	trace_follow_step(trace, true);
+	cr_expect_eq(trace_next(trace, &event), TRACE_END);
+	trace_close(trace);
+	written_end(&written);
+	raw_trace_destroy(raw);
+}
+
 /* How many events there are now, all of them allocations in the order of their addresses. */
 static void take_allocations(struct trace *trace, size_t *count)
 {
