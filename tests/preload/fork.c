@@ -29,7 +29,7 @@ enum {
 /* How often it is done: all of that in a long run only. */
 static int forks_of(int forks)
 {
-	enum { USUAL_SHARE = 3 };
+	enum { USUAL_SHARE = 5 };
 	const char *is_long = getenv("ALLOT_TEST_LONG");
 	return is_long != NULL && strcmp(is_long, "1") == 0 ? forks : forks / USUAL_SHARE;
 }

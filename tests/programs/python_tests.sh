@@ -21,8 +21,9 @@ each() {
 			sed 's/ in [0-9.]*s//'
 	done
 }
-each test_dict test_list test_set test_string
+each test_dict test_list
 summary test_json
 if [ "$SIZE" = full ]; then
+	each test_set test_string
 	summary test_threading test_subprocess
 fi

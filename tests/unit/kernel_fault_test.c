@@ -19,6 +19,7 @@
 
 #include "choice.h"
 #include "kernel_call_faulty.h"
+#include "long_run.h"
 #include "sanitizer.h"
 #include "shadow.h"
 
@@ -32,8 +33,12 @@ enum {
 
 static const int errors[] = {ENOMEM, EAGAIN, EINVAL, EPERM, ENOSYS};
 
-/* A sanitizer sees what follows a failure, which hardly depends on its number. */
-enum { ERRORS_TRIED = SUPPORT_IS_SANITIZED ? 1 : sizeof(errors) / sizeof(errors[0]) };
+/* How many are tried: what follows a failure hardly depends on its number. */
+static size_t errors_tried(void)
+{
+	enum { USUAL_ERRORS = SUPPORT_IS_SANITIZED ? 1 : 2 };
+	return is_long_run() ? sizeof(errors) / sizeof(errors[0]) : USUAL_ERRORS;
+}
 
 /* What is varied. */
 struct scenario {
@@ -211,7 +216,7 @@ ParameterizedTestParameters(kernel_fault, each_call_may_fail_once)
 ParameterizedTest(struct parameter *parameter, kernel_fault, each_call_may_fail_once,
 		  .timeout = TIMEOUT_S)
 {
-	for (size_t e = 0; e < ERRORS_TRIED; e++) {
+	for (size_t e = 0; e < errors_tried(); e++) {
 		size_t times = run_all(parameter, CALL_ANY, false, errors[e]);
 		cr_expect(times > 10, "%s makes %zu system calls only", parameter->conf, times);
 	}
