@@ -10,8 +10,7 @@
 #include "argument.h"
 #include "notice.h"
 #include "report.h"
-#include "report_compare.h"
-#include "report_fail.h"
+#include "report_sides.h"
 #include "report_save.h"
 
 static const char name[] = "report";
@@ -27,40 +26,8 @@ struct wanted {
 	const char *html_path, *compare_path;
 	bool is_json, is_plain, is_forced;
 	size_t top;
-	struct report_fail fails[REPORT_FAILS];
-	size_t fail_count;
+	struct report_fails fails;
 };
-
-static bool top_take(struct argument_scan *scan, size_t *out)
-{
-	char *end;
-	unsigned long value = strtoul(scan->value, &end, 10);
-
-	if (scan->value[0] < '0' || scan->value[0] > '9' || *end != '\0' || value > TOP_MOST) {
-		argument_refuse(scan, NULL, "--top %s: wanted a number from 0 to %d", scan->value,
-				TOP_MOST);
-		return false;
-	}
-	*out = value;
-	return true;
-}
-
-static bool fail_take(struct argument_scan *scan, struct wanted *wanted)
-{
-	char message[MESSAGE_BYTES];
-
-	if (wanted->fail_count == REPORT_FAILS) {
-		argument_refuse(scan, NULL, "more than %d thresholds", REPORT_FAILS);
-		return false;
-	}
-	if (report_fail_parse(&wanted->fails[wanted->fail_count], scan->value, message,
-			      sizeof(message))) {
-		wanted->fail_count++;
-		return true;
-	}
-	argument_refuse(scan, NULL, "--fail-on %s", message);
-	return false;
-}
 
 static bool option_take(struct argument_scan *scan, const struct command_option *option,
 			struct wanted *wanted)
@@ -80,9 +47,9 @@ static bool option_take(struct argument_scan *scan, const struct command_option 
 	else if (strcmp(option->name, "force") == 0)
 		wanted->is_forced = true;
 	else if (strcmp(option->name, "top") == 0)
-		return top_take(scan, &wanted->top);
+		return report_take_top(scan, TOP_MOST, &wanted->top);
 	else
-		return fail_take(scan, wanted);
+		return report_take_fail(scan, &wanted->fails);
 	return true;
 }
 
@@ -111,22 +78,6 @@ static bool words_take(struct argument_scan *scan, struct wanted *wanted)
 				"compares on a terminal", wanted->options.trace_path,
 				wanted->compare_path);
 	return scan->status == ARGUMENT_GO_ON;
-}
-
-static void damages_say(const struct report *report)
-{
-	for (size_t i = 0; i < report->damage_count && i < REPORT_DAMAGES; i++)
-		notice_write(name, "%s: %s", report->path, report->damages[i]);
-	if (report->damage_count > REPORT_DAMAGES)
-		notice_write(name, "%s: and %zu places more are damaged; the rest was used",
-			     report->path, report->damage_count - REPORT_DAMAGES);
-	if (report->info->lost_events > 0)
-		notice_write(name, "the recorder could not write %llu events",
-			     (unsigned long long)report->info->lost_events);
-	if (report->count.stray_blocks > 0)
-		notice_write(name, "%llu blocks lie where the trace tells of no pages: the ledger "
-			     "counts them as untouched",
-			     (unsigned long long)report->count.stray_blocks);
 }
 
 /* The report in the forms wanted. */
@@ -162,75 +113,27 @@ static void next_say(const struct report *report, const struct wanted *wanted)
 	notice_next(line);
 }
 
-/* A report with the other trace's, where there is one. */
-struct pair {
-	struct report report, other;
-	struct report_comparison comparison;
-};
-
-static bool side_make(struct report *report, const struct report_options *options)
-{
-	char message[MESSAGE_BYTES];
-
-	if (!report_make(report, options, message, sizeof(message))) {
-		notice_write(name, "%s", message);
-		return false;
-	}
-	damages_say(report);
-	return true;
-}
-
-static bool pair_make(struct pair *pair, const struct wanted *wanted)
-{
-	struct report_options options = { .trace_path = wanted->compare_path,
-					  .at = wanted->options.at };
-
-	if (!side_make(&pair->report, &wanted->options))
-		return false;
-	if (wanted->compare_path == NULL)
-		return true;
-	if (!side_make(&pair->other, &options))
-		return false;
-	if (!report_compare(&pair->comparison, &pair->report, &pair->other)) {
-		notice_write(name, "out of memory");
-		return false;
-	}
-	pair->report.other = &pair->other;
-	pair->report.comparison = &pair->comparison;
-	return true;
-}
-
-static int pair_report(const struct pair *pair, const struct wanted *wanted)
-{
-	int status = results_write(&pair->report, wanted);
-
-	if (status == STATUS_OK)
-		status = report_fails_check(wanted->fails, wanted->fail_count, &pair->report,
-					    name);
-	if (status == STATUS_OK)
-		status = report_exit_status(&pair->report);
-	if (status == STATUS_OK && pair->report.other != NULL)
-		status = report_exit_status(pair->report.other);
-	if (status != STATUS_FAILURE)
-		next_say(&pair->report, wanted);
-	return status;
-}
-
 static int report_run(const struct wanted *wanted)
 {
-	struct pair *pair = calloc(1, sizeof(*pair));
-	int status = STATUS_FAILURE;
+	const struct report_options other = { .trace_path = wanted->compare_path,
+					      .at = wanted->options.at };
+	struct report_sides *sides = report_sides_make(
+		&wanted->options, wanted->compare_path != NULL ? &other : NULL, name);
 
-	if (pair == NULL) {
-		notice_write(name, "out of memory");
+	if (sides == NULL)
 		return STATUS_FAILURE;
+	if (sides->has_b) {
+		sides->a.other = &sides->b;
+		sides->a.comparison = &sides->comparison;
 	}
-	if (pair_make(pair, wanted))
-		status = pair_report(pair, wanted);
-	report_compare_free(&pair->comparison);
-	report_free(&pair->report);
-	report_free(&pair->other);
-	free(pair);
+	int status = results_write(&sides->a, wanted);
+	if (status == STATUS_OK)
+		status = report_fails_check(wanted->fails.all, wanted->fails.count, &sides->a,
+					    name);
+	status = report_sides_exit_status(sides, status);
+	if (status != STATUS_FAILURE)
+		next_say(&sides->a, wanted);
+	report_sides_free(sides);
 	return status;
 }
 
