@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "replay_helper.h"
 #include "replay_memory.h"
 
 enum {
@@ -84,7 +85,7 @@ static bool runner_begin(struct baton *baton, uint32_t number)
 	if (runner->is_there)
 		return true;
 	uint64_t before = faults_read();
-	runner->stack = own_memory(STACK_BYTES);
+	runner->stack = helper_memory(STACK_BYTES);
 	own_later_add(baton->replayer, STACK_BYTES);
 	runner->baton = baton;
 	runner->number = number;
@@ -165,7 +166,7 @@ void baton_replay(struct replayer *r)
 	baton.replayer = r;
 	size_t bytes = r->head.thread_count * sizeof(*baton.runners);
 	uint64_t before = faults_read();
-	baton.runners = own_memory(bytes);
+	baton.runners = helper_memory(bytes);
 	r->own_later_faults += faults_read() - before;
 	own_later_add(r, (int64_t)((bytes + r->page_bytes - 1) / r->page_bytes * r->page_bytes));
 	r->thread_ended = THREAD_NONE;

@@ -9,6 +9,7 @@
  *
  * Threads are in replay_baton.c. The form of input and output is in replay_form.h.
  */
+#include "replay_helper.h"
 #include "replay_memory.h"
 
 #include <errno.h>
@@ -25,23 +26,7 @@ enum {
 	PREFETCH_RECORDS = 12,
 	FIGURES_BYTES = 4096,
 	STATM_DATA_FIELD = 5,
-	STATUS_FAILED = 1,
 };
-
-/* ---- memory of our own, resident at once ---- */
-
-void *own_memory(size_t bytes)
-{
-	void *p = mmap(NULL, bytes > 0 ? bytes : 1, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (p == MAP_FAILED) {
-		static const char message[] = "allot-replay-memory: no memory for its tables\n";
-		if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
-			_exit(STATUS_FAILED);
-		_exit(STATUS_FAILED);
-	}
-	return p;
-}
 
 /* ---- what the kernel says ---- */
 
@@ -319,39 +304,13 @@ static void empty_batch(struct replayer *r)
 
 /* ---- input and output ---- */
 
-/* Read `bytes`, or up to the end of input. Returns how many. */
-static size_t input_read(void *to, size_t bytes)
-{
-	size_t length = 0;
-
-	while (length < bytes) {
-		ssize_t got = read(STDIN_FILENO, (char *)to + length, bytes - length);
-		if (got == 0 || (got < 0 && errno != EINTR))
-			break;
-		length += got > 0 ? (size_t)got : 0;
-	}
-	return length;
-}
-
 bool replay_refill(struct replayer *r)
 {
-	size_t length = input_read(r->batch, REPLAY_BATCH_RECORDS * sizeof(*r->batch));
+	size_t length = helper_read(r->batch, REPLAY_BATCH_RECORDS * sizeof(*r->batch));
 
 	r->at = r->batch;
 	r->end = r->batch + length / sizeof(*r->batch);
 	return r->at < r->end;
-}
-
-static bool output_write(const void *from, size_t bytes)
-{
-	while (bytes > 0) {
-		ssize_t written = write(STDOUT_FILENO, from, bytes);
-		if (written < 0 && errno != EINTR)
-			return false;
-		from = (const char *)from + (written > 0 ? written : 0);
-		bytes -= written > 0 ? (size_t)written : 0;
-	}
-	return true;
 }
 
 /*
@@ -359,45 +318,27 @@ static bool output_write(const void *from, size_t bytes)
  * it runs, and its data, as the recorder's figures and the model's leave them out. An allocator
  * whose data is large keeps the tables of its heap there: that counts.
  */
-static void files_populate(void)
+static void file_populate(const struct helper_mapping *mapping, void *context)
 {
 	enum { DATA_BYTES_MAX = 1 << 20 };
-	static char text[64 * FIGURES_BYTES]; /* longer lists lose their end, which is the stack */
-	int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	size_t length = 0;
-	uintptr_t file_end = 0; /* of the file mapping before */
-	ssize_t got;
+	uintptr_t *data_end = context; /* of the file before: its zeros follow */
+	bool is_data = mapping->is_writable && mapping->is_private;
+	bool is_zeros = mapping->begin == *data_end && !mapping->is_named;
+	size_t bytes = mapping->end - mapping->begin;
 
-	while (file >= 0 && length < sizeof(text) - 1 &&
-	       (got = read(file, text + length, sizeof(text) - 1 - length)) > 0)
-		length += (size_t)got;
-	if (file >= 0)
-		close(file);
-	text[length] = '\0';
-	for (char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1) {
-		char *rest;
-		uintptr_t begin = strtoul(line, &rest, 16);
-		uintptr_t end = *rest == '-' ? strtoul(rest + 1, &rest, 16) : 0;
-		size_t line_bytes = strcspn(line, "\n");
-		bool is_writable = strncmp(rest, " rw-p", 5) == 0;
-		bool is_file = memchr(line, '/', line_bytes) != NULL;
-		bool is_zeros = memchr(line, '[', line_bytes) == NULL && begin == file_end;
-		if (end > begin && is_file && !is_writable)
-			madvise((void *)begin, end - begin, MADV_POPULATE_READ);
-		if (end > begin && is_writable && (is_file || is_zeros) &&
-		    end - begin <= DATA_BYTES_MAX)
-			madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
-		file_end = is_file && is_writable ? end : 0;
-		if (line[line_bytes] == '\0')
-			break;
-	}
+	if (mapping->is_file && !mapping->is_writable)
+		madvise((void *)mapping->begin, bytes, MADV_POPULATE_READ);
+	if (is_data && (mapping->is_file || is_zeros) && bytes <= DATA_BYTES_MAX)
+		madvise((void *)mapping->begin, bytes, MADV_POPULATE_WRITE);
+	*data_end = mapping->is_file && is_data ? mapping->end : 0;
 }
 
 static void baseline_take(struct replayer *r)
 {
+	uintptr_t data_end = 0;
 	int file;
 
-	files_populate();
+	helper_mappings_visit(file_populate, &data_end);
 	/* Begin the high-water mark again. */
 	file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
 	if (file < 0 || write(file, "5", 1) != 1)
@@ -425,15 +366,15 @@ int main(void)
 	static struct replayer r = { .has_peak = true };
 	struct rusage before, after;
 
-	if (input_read(&r.head, sizeof(r.head)) != sizeof(r.head) ||
+	if (helper_read(&r.head, sizeof(r.head)) != sizeof(r.head) ||
 	    r.head.magic != REPLAY_MAGIC || r.head.version != REPLAY_VERSION)
-		return STATUS_FAILED;
+		return HELPER_STATUS_FAILED;
 	r.page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 	r.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	r.slots = own_memory(r.head.slot_count * sizeof(*r.slots));
-	r.samples = own_memory(r.head.sample_count * sizeof(*r.samples));
+	r.slots = helper_memory(r.head.slot_count * sizeof(*r.slots));
+	r.samples = helper_memory(r.head.sample_count * sizeof(*r.samples));
 	/* Prefetching looks behind the end. */
-	r.batch = own_memory((REPLAY_BATCH_RECORDS + PREFETCH_RECORDS) * sizeof(*r.batch));
+	r.batch = helper_memory((REPLAY_BATCH_RECORDS + PREFETCH_RECORDS) * sizeof(*r.batch));
 	r.outcome.magic = REPLAY_MAGIC;
 	baseline_take(&r);
 	getrusage(RUSAGE_SELF, &before);
@@ -453,8 +394,8 @@ int main(void)
 		r.outcome.loop_cpu_ns = r.outcome.loop_wall_ns = 0;
 	r.outcome.sample_count = r.sample_count;
 	/* No destructors: blocks that are live stay so. */
-	_exit(output_write(&r.outcome, sizeof(r.outcome)) &&
-			      output_write(r.samples, r.sample_count * sizeof(*r.samples))
+	_exit(helper_write(&r.outcome, sizeof(r.outcome)) &&
+			      helper_write(r.samples, r.sample_count * sizeof(*r.samples))
 		      ? 0
-		      : STATUS_FAILED);
+		      : HELPER_STATUS_FAILED);
 }

@@ -42,9 +42,6 @@ struct replayer {
 	struct replay_outcome outcome;
 };
 
-/* Zeroed memory that is resident; the process ends when there is none. */
-void *own_memory(size_t bytes);
-
 /* clock_gettime(2), the kernel's; and what the allocator is shown of its monotonic clocks. */
 int replay_clock_real(clockid_t clock, struct timespec *out);
 void replay_clock_set(uint32_t ms);

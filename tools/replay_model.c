@@ -18,12 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "replay_helper.h"
 #include "replay_model.h"
-
-enum {
-	STATUS_FAILED = 1,
-	MAPS_BYTES = 1 << 18,
-};
 
 struct slot {
 	void *block;
@@ -281,52 +277,17 @@ static void record_replay(struct model_replay *r, struct replay_record record)
 	}
 }
 
-static size_t input_read(void *to, size_t bytes)
-{
-	size_t length = 0;
-
-	while (length < bytes) {
-		ssize_t got = read(STDIN_FILENO, (char *)to + length, bytes - length);
-		if (got == 0 || (got < 0 && errno != EINTR))
-			break;
-		length += got > 0 ? (size_t)got : 0;
-	}
-	return length;
-}
-
-static bool output_write(const void *from, size_t bytes)
-{
-	while (bytes > 0) {
-		ssize_t written = write(STDOUT_FILENO, from, bytes);
-		if (written < 0 && errno != EINTR)
-			return false;
-		from = (const char *)from + (written > 0 ? written : 0);
-		bytes -= written > 0 ? (size_t)written : 0;
-	}
-	return true;
-}
-
 static void records_replay(struct model_replay *r)
 {
 	static struct replay_record batch[REPLAY_BATCH_RECORDS];
 	size_t length;
 
-	while (mirror.message[0] == '\0' && (length = input_read(batch, sizeof(batch))) > 0)
+	while (mirror.message[0] == '\0' && (length = helper_read(batch, sizeof(batch))) > 0)
 		for (size_t i = 0; i < length / sizeof(batch[0]); i++)
 			record_replay(r, batch[i]);
 }
 
 /* ---- the heap ---- */
-
-static void *own_memory(size_t bytes)
-{
-	void *p = mmap(NULL, bytes > 0 ? bytes : 1, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (p == MAP_FAILED)
-		_exit(STATUS_FAILED);
-	return p;
-}
 
 /* The keys of `conf` that a heap as a value has: there is no front end, and one arena. */
 static void conf_of_heap(char *out, const char *conf)
@@ -345,33 +306,13 @@ static void conf_of_heap(char *out, const char *conf)
 		}
 }
 
-/*
- * Code and data of ours that are not resident yet would be counted among the heap's faults. Read
- * without stdio, which would move the break.
- */
-static void files_populate(void)
+/* Code and data of ours that are not resident yet would be counted among the heap's faults. */
+static void own_populate(const struct helper_mapping *mapping, void *context)
 {
-	static char text[MAPS_BYTES];
-	int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	size_t length = 0;
-	ssize_t got;
-
-	while (file >= 0 && length < sizeof(text) - 1 &&
-	       (got = read(file, text + length, sizeof(text) - 1 - length)) > 0)
-		length += (size_t)got;
-	if (file >= 0)
-		close(file);
-	text[length] = '\0';
-	for (const char *line = text; *line != '\0';) {
-		char *rest;
-		uintptr_t begin = strtoul(line, &rest, 16);
-		uintptr_t end = *rest == '-' ? strtoul(rest + 1, &rest, 16) : 0;
-		if (end > begin && rest[0] == ' ' && rest[1] == 'r')
-			madvise((void *)begin, end - begin,
-				rest[2] == 'w' ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
-		line += strcspn(line, "\n");
-		line += *line == '\n';
-	}
+	(void)context;
+	if (mapping->is_readable)
+		madvise((void *)mapping->begin, mapping->end - mapping->begin,
+			mapping->is_writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 }
 
 /* Go the ways of another heap once, unseen: what the first time alone costs is not the heap's. */
@@ -445,14 +386,14 @@ int main(void)
 {
 	static struct model_replay r;
 
-	if (input_read(&r.head, sizeof(r.head)) != sizeof(r.head) ||
+	if (helper_read(&r.head, sizeof(r.head)) != sizeof(r.head) ||
 	    r.head.magic != REPLAY_MAGIC || r.head.version != REPLAY_VERSION)
-		return STATUS_FAILED;
+		return HELPER_STATUS_FAILED;
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	r.slots = own_memory(r.head.slot_count * sizeof(*r.slots));
-	r.samples = own_memory(r.head.sample_count * sizeof(*r.samples));
+	r.slots = helper_memory(r.head.slot_count * sizeof(*r.slots));
+	r.samples = helper_memory(r.head.sample_count * sizeof(*r.samples));
 	if (mirror_init(&r.head)) {
-		files_populate();
+		helper_mappings_visit(own_populate, NULL);
 		if (heap_begin(&r))
 			records_replay(&r);
 	}
@@ -465,9 +406,9 @@ int main(void)
 		lab_take(&r.outcome);
 	snprintf(r.outcome.message, sizeof(r.outcome.message), "%s", mirror.message);
 	r.outcome.sample_count = mirror.message[0] == '\0' ? r.sample_count : 0;
-	_exit(output_write(&r.outcome, sizeof(r.outcome)) &&
-			      output_write(r.samples,
+	_exit(helper_write(&r.outcome, sizeof(r.outcome)) &&
+			      helper_write(r.samples,
 					   r.outcome.sample_count * sizeof(*r.samples))
 		      ? 0
-		      : STATUS_FAILED);
+		      : HELPER_STATUS_FAILED);
 }
