@@ -304,3 +304,15 @@ void *process_resize(void *p, size_t bytes)
 	caller_end(caller);
 	return resized != NULL ? resized : no_memory();
 }
+
+/*
+ * After the program's own exit handlers: the end of the trace, the last figures. Code that few need
+ * at an end lies far from here (rare.ld), so it is asked here whether it is needed.
+ */
+__attribute__((destructor)) static void process_end(void)
+{
+	if (process_is_recorded())
+		record_end();
+	if (process.options.stats[0] != '\0')
+		process_report_statistics();
+}

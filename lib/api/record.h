@@ -119,6 +119,8 @@ void record_write_pages(struct record_stream *stream, enum trace_pages_kind kind
 bool record_begin(void);
 /* The child of a fork has a trace of its own from here on. */
 void record_fork_child(void);
+/* The process ends: the last sample, and the trace is complete. */
+void record_end(void);
 
 /* ---- record_look.c ---- */
 

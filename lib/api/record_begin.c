@@ -227,7 +227,7 @@ void record_fork_child(void)
 
 /* ---- the end ---- */
 
-__attribute__((destructor)) static void record_end(void)
+void record_end(void)
 {
 	if (recorder == NULL || recorder->writer.header == NULL)
 		return;

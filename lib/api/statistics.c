@@ -275,9 +275,3 @@ void process_report_statistics(void)
 	const char *path = string_equal(options->stats, "stderr") ? NULL : options->stats;
 	statistics_print(&process.heap, process.error_file, path, options->stats_are_json);
 }
-
-/* After the program's own exit handlers: the last figures. */
-__attribute__((destructor)) static void report_at_exit(void)
-{
-	process_report_statistics();
-}
