@@ -307,7 +307,7 @@ void *process_resize(void *p, size_t bytes)
 
 /*
  * After the program's own exit handlers: the end of the trace, the last figures. Code that few need
- * at an end lies far from here (rare.ld), so it is asked here whether it is needed.
+ * at an end lies far from here (layout.ld), so it is asked here whether it is needed.
  */
 __attribute__((destructor)) static void process_end(void)
 {

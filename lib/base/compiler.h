@@ -25,6 +25,8 @@
 #define ALLOT_INLINE static inline __attribute__((always_inline))
 /* Never inline, and kept apart from hot code: slow paths. */
 #define ALLOT_COLD __attribute__((noinline, cold))
+/* Every process runs it when it starts, and never again: kept together (layout.ld). */
+#define ALLOT_START __attribute__((section(".text.start")))
 /* Kept out of line so that the fast path needs no stack frame for it. */
 #define ALLOT_OUTLINE __attribute__((noinline))
 

@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/compiler.h"
 
-void text_init(struct text *text, char *buffer, size_t buffer_bytes)
+ALLOT_START void text_init(struct text *text, char *buffer, size_t buffer_bytes)
 {
 	*text = (struct text){.chars = buffer, .capacity = buffer_bytes};
 	if (buffer_bytes > 0)
@@ -101,7 +102,7 @@ void text_format(struct text *text, const char *format, ...)
 	va_end(arguments);
 }
 
-bool string_equal(const char *a, const char *b)
+ALLOT_START bool string_equal(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0;
 }

@@ -7,7 +7,8 @@
 #include "front/heap.h"
 #include "pages/own_memory.h"
 
-void arena_init(struct arena *arena, struct heap *heap, const struct arena_config *config)
+ALLOT_START void arena_init(struct arena *arena, struct heap *heap,
+			    const struct arena_config *config)
 {
 	const struct strategy *strategy = config->strategy;
 	struct page_source *source = &arena->source;

@@ -19,8 +19,8 @@ static const size_t range_bytes_min = (size_t)1 << 20;
 /* Steps of the table must not overlap. */
 enum { RANGE_ALIGN_BYTES = SPAN_STEP_BYTES };
 
-bool front_init(struct front *front, bool is_break, bool is_watched, bool keeps_slacks,
-		const _Atomic unsigned *freeze_count)
+ALLOT_START bool front_init(struct front *front, bool is_break, bool is_watched, bool keeps_slacks,
+			    const _Atomic unsigned *freeze_count)
 {
 	bool has_range = is_break ? range_init_break(&front->range, range_bytes_max,
 						     RANGE_ALIGN_BYTES) :

@@ -53,7 +53,7 @@ static void front_begin(struct heap *heap)
 		config->arena.range = &heap->front.range;
 }
 
-bool heap_init(struct heap *heap, const struct heap_config *config, struct arena *first)
+ALLOT_START bool heap_init(struct heap *heap, const struct heap_config *config, struct arena *first)
 {
 	if (!owners_init(&heap->owners))
 		return false;

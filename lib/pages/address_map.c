@@ -11,7 +11,7 @@
 
 enum { ROOTS_BYTES = ROOT_ENTRIES * sizeof(struct address_leaf *) };
 
-bool address_map_init(struct address_map *map)
+ALLOT_START bool address_map_init(struct address_map *map)
 {
 	map->roots = os_map(ROOTS_BYTES);
 	return map->roots != NULL;

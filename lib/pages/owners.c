@@ -30,7 +30,7 @@ enum {
 static_assert(ADDRESS_BITS <= 64 - ENTRY_BYTES_SHIFT, "a size fits into an entry");
 static_assert(GRANULE_BYTES / 4096 <= ENTRY_PAGE_MASK + 1, "a start page fits into an entry");
 
-bool owners_init(struct owners *owners)
+ALLOT_START bool owners_init(struct owners *owners)
 {
 	owners->page_bytes = os_page_bytes();
 	owners->address_space_bytes = os_address_space_limit();

@@ -5,12 +5,13 @@
 #include "pages/range.h"
 
 #include "base/bits.h"
+#include "base/compiler.h"
 #include "os/brk.h"
 #include "os/map.h"
 
 enum { LIMIT_SHARE = 16 };
 
-bool range_init(struct range *range, size_t bytes, size_t bytes_min, size_t align)
+ALLOT_START bool range_init(struct range *range, size_t bytes, size_t bytes_min, size_t align)
 {
 	*range = (struct range){0};
 	size_t limit = os_address_space_limit();

@@ -31,8 +31,8 @@ enum {
 
 struct region region_none;
 
-void source_init(struct page_source *source, const struct page_source_type *type,
-		 struct owners *owners, void *heap, size_t unit_bytes)
+ALLOT_START void source_init(struct page_source *source, const struct page_source_type *type,
+			     struct owners *owners, void *heap, size_t unit_bytes)
 {
 	*source = (struct page_source){
 		.type = type,

@@ -37,8 +37,8 @@ static const struct page_source_type mmap_type = {
 	.finish = mmap_finish,
 };
 
-void source_mmap_init(struct page_source *source, struct owners *owners, void *heap,
-		      size_t unit_bytes)
+ALLOT_START void source_mmap_init(struct page_source *source, struct owners *owners, void *heap,
+				  size_t unit_bytes)
 {
 	source_init(source, &mmap_type, owners, heap, unit_bytes);
 }

@@ -417,7 +417,7 @@ static bool segregated_check(void *state, struct text *message)
 	return quick_lists_check(&s->core, &s->quick, message);
 }
 
-static void segregated_init(void *state)
+ALLOT_START static void segregated_init(void *state)
 {
 	(void)state;
 }
