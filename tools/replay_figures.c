@@ -156,7 +156,7 @@ static void model_set(struct replay_row *row, const struct replay_round *round)
 {
 	const struct replay_outcome *outcome = &round->outcome;
 	/* Tables are not on the machine: a page of them is written at once, or read before. */
-	uint64_t table_faults_most = 2 * outcome->metadata_pages;
+	uint64_t table_faults_most = 2 * outcome->metadata_bytes / outcome->page_bytes;
 	struct series_sums none = series_sum(round, REPLAY_SPACE_NONE);
 	struct series_sums all = series_sum(round, REPLAY_SPACE_ALL);
 
@@ -166,6 +166,9 @@ static void model_set(struct replay_row *row, const struct replay_round *round)
 	bounds_set(row, REPLAY_MINOR_FAULTS, (double)outcome->minor_faults[REPLAY_SPACE_NONE],
 		   (double)outcome->minor_faults[REPLAY_SPACE_ALL]);
 	row->values[REPLAY_MINOR_FAULTS].high += (double)table_faults_most;
+	/* Some tables are data of the library, which on memory count as the program's. */
+	row->values[REPLAY_PEAK_RSS].low -= (double)outcome->metadata_bytes;
+	row->values[REPLAY_MEAN_RSS].low -= (double)outcome->metadata_bytes;
 	if (outcome->tlb_accesses > 0)
 		value_set(row, REPLAY_TLB_MISS_SHARE,
 			  (double)outcome->tlb_walks / (double)outcome->tlb_accesses);

@@ -120,7 +120,8 @@ struct replay_outcome {
 	uint64_t sample_count;
 	/* Model. */
 	uint64_t resident_bytes_peaks[REPLAY_SPACES];
-	uint64_t metadata_pages; /* of the heap's tables, resident at the end */
+	uint64_t metadata_bytes; /* of the heap's tables, resident at the end */
+	uint64_t page_bytes;
 	uint64_t by_reason[REPLAY_SPACES][REPLAY_REASONS_MAX];
 	uint64_t tlb_accesses, tlb_walks;
 	uint64_t pinned_bytes_peak;                /* free, on pages with live blocks, then */

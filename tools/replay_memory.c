@@ -12,9 +12,11 @@
 #include "replay_helper.h"
 #include "replay_memory.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -361,6 +363,19 @@ static void records_replay(struct replayer *r)
 	}
 }
 
+/* Of a library to be preloaded that is not there, or has no malloc, nothing was measured. */
+static void allocator_check(struct replay_outcome *outcome)
+{
+	const char *preloaded = getenv("LD_PRELOAD");
+	Dl_info ours, libc;
+
+	if (preloaded == NULL || dladdr((void *)malloc, &ours) == 0 ||
+	    dladdr((void *)getppid, &libc) == 0 || ours.dli_fbase != libc.dli_fbase)
+		return;
+	snprintf(outcome->message, sizeof(outcome->message),
+		 "the library cannot be preloaded, or has no malloc");
+}
+
 int main(void)
 {
 	static struct replayer r = { .has_peak = true };
@@ -393,6 +408,7 @@ int main(void)
 	if (r.head.thread_count > 1)
 		r.outcome.loop_cpu_ns = r.outcome.loop_wall_ns = 0;
 	r.outcome.sample_count = r.sample_count;
+	allocator_check(&r.outcome);
 	/* No destructors: blocks that are live stay so. */
 	_exit(helper_write(&r.outcome, sizeof(r.outcome)) &&
 			      helper_write(r.samples, r.sample_count * sizeof(*r.samples))

@@ -355,7 +355,8 @@ static void faults_take(struct replay_outcome *outcome)
 	struct vm_tlb_statistics tlb;
 	struct vm_counters counters;
 
-	outcome->metadata_pages = mirror_metadata_bytes() / mirror.page_bytes;
+	outcome->metadata_bytes = mirror_metadata_bytes();
+	outcome->page_bytes = mirror.page_bytes;
 	for (int i = 0; i < REPLAY_SPACES; i++) {
 		vm_counters_get(mirror.spaces[i], &counters);
 		outcome->minor_faults[i] = counters.minor_faults;

@@ -67,7 +67,10 @@ static void sample_enter(struct replay_survey *survey, const struct trace_event 
 			(double)survey->heap_bytes * (double)(event->time - survey->heap_time);
 	survey->heap_bytes = bytes;
 	survey->heap_time = event->time;
-	if (bytes > survey->heap_bytes_peak) {
+	/* Of equals, the one with most live: as in the report. */
+	if (bytes > survey->heap_bytes_peak ||
+	    (bytes == survey->heap_bytes_peak &&
+	     survey->live_bytes > survey->heap_peak_live_bytes)) {
 		survey->heap_bytes_peak = bytes;
 		survey->heap_peak_live_bytes = survey->live_bytes;
 	}

@@ -209,6 +209,8 @@ Test(replay_run, what_is_wrong_is_named)
 	expect_refused((const char *[]){ "--shard", "3/2", NULL }, 2, "i/n is wanted");
 	expect_refused((const char *[]){ "--conf", "fitt:best", NULL }, 2, "fit");
 	expect_refused((const char *[]){ "--with", "x=/nowhere.so", NULL }, 2, "/nowhere.so");
+	expect_refused((const char *[]){ "--with", "x=/bin/true", "--strategy", "glibc", NULL }, 1,
+		       "has no malloc");
 	expect_refused((const char *[]){ "--payload", "recorded", NULL }, 1, "no samples");
 	expect_refused((const char *[]){ "--limit", "0.001", "--strategy", "glibc", NULL }, 1,
 		       "took more than 0.001 s");
