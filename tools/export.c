@@ -322,7 +322,7 @@ static void doubts_tell(const struct export *export)
 	const struct trace_info *info = trace_info_get(export->trace);
 
 	if (info->lost_events > 0)
-		notice_write(name, "%s: %" PRIu64 " events were lost while it was recorded",
+		notice_write(name, "%s: %" PRIu64 " events or more were lost while it was recorded",
 			     export->path, info->lost_events);
 	if (info->sample_bytes > 0)
 		notice_write(name, "%s: stacks were taken once in %" PRIu64

@@ -141,10 +141,11 @@ static void ledger_write(FILE *out, const struct report_count *ledger)
 	};
 
 	bytes_write(out, "allot_heap_resident_bytes",
-		    "Resident pages of the heap at the last sample (measured).",
-		    ledger->last.resident_bytes);
+		    "Resident pages of the heap at the last sample, the recorder's left out "
+		    "(measured).",
+		    ledger->last.heap_bytes);
 	bytes_write(out, "allot_peak_heap_resident_bytes", "Most of them at a sample (measured).",
-		    ledger->peak.resident_bytes);
+		    ledger->peak.heap_bytes);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		bytes_write(out, rows[i].name, rows[i].help, ledger->last.terms[rows[i].term]);
 }

@@ -46,7 +46,7 @@ static int file_open(const struct output_options *options)
 	int fd = open(options->path, flags, MODE);
 	if (fd < 0 && errno == EEXIST)
 		notice_write(options->command,
-			     "%s exists: --force overwrites it, --output chooses another",
+			     "%s exists: --force overwrites it",
 			     options->path);
 	else if (fd < 0)
 		notice_write(options->command, "%s: %s", options->path, strerror(errno));

@@ -94,7 +94,7 @@ static void packed_write(const char *output, const struct trace_packed *packed, 
 	char lost[256] = "";
 
 	if (packed->lost_events > 0 || packed->output_error != 0)
-		snprintf(lost, sizeof(lost), "; %llu LOST: %.150s",
+		snprintf(lost, sizeof(lost), "; at least %llu LOST: %.150s",
 			 (unsigned long long)packed->lost_events, packed->lost_why);
 	notice_write(name, "%s: %llu events, %llu bytes, %.3f bytes an event%s%s", output,
 		     (unsigned long long)packed->event_count,

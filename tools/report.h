@@ -118,6 +118,8 @@ const char *report_metric_text(char *text, size_t bytes, const struct report_met
 
 /* In report_metric.c and report_advice.c: parts of report_make(). */
 void report_metrics_make(struct report *report);
+/* Does the trace lack events, so that nothing counted from it is exact? */
+bool report_has_gaps(const struct report *report);
 void report_advice_make(struct report *report);
 
 #endif

@@ -130,6 +130,8 @@ static bool at_find(const struct report *report, const char *at, uint64_t *out_o
 		return false;
 	uint64_t time = seconds < (double)UINT64_MAX / NS_PER_S ? (uint64_t)(seconds * NS_PER_S)
 								: UINT64_MAX;
+	if (time > report->count.time)
+		return false;
 	*out_ordinal = report->series->count > 0 ? report->series->all[0].ordinal : 1;
 	for (size_t i = 0; i < report->series->count && report->series->all[i].time <= time; i++)
 		*out_ordinal = report->series->all[i].ordinal;
@@ -173,7 +175,7 @@ static bool moments_choose(struct report *report, const char *at, char *message,
 				   "resident: no moment is the worst (peak and end are known)");
 	if (report->shown == NULL) {
 		snprintf(message, message_bytes, "'%s' is no moment: peak, worst, end, or seconds "
-			 "since the start", key);
+			 "since the start, up to %.3f", key, (double)report->count.time / NS_PER_S);
 		return false;
 	}
 	report->shown->is_inspected = report->info->has_addresses;
@@ -277,6 +279,13 @@ bool report_make(struct report *report, const struct report_options *options, ch
 	report->info = trace_info_get(report->trace);
 	if (!passes_make(report, options, text, sizeof(text))) {
 		snprintf(message, message_bytes, "%s: %s", options->trace_path, text);
+		return false;
+	}
+	if (report->what_if != NULL &&
+	    !report_what_if_is_of(report->what_if, report->count.ordinal)) {
+		snprintf(message, message_bytes, "%s: the replay of another trace than %s, which "
+			 "has %llu events", options->replay_path, options->trace_path,
+			 (unsigned long long)report->count.ordinal);
 		return false;
 	}
 	/* Frame 0 is none. */

@@ -37,6 +37,11 @@ static void value_set(struct report_metric *metric, bool is_known, double value)
 		metric->label = "n/a";
 }
 
+bool report_has_gaps(const struct report *report)
+{
+	return report->info->lost_events > 0 || report->count.unknown_frees > 0;
+}
+
 static void share_set(struct report_metric *metric, bool is_known, double part, double whole)
 {
 	value_set(metric, is_known && whole > 0, whole > 0 ? part / whole : 0);
@@ -295,4 +300,7 @@ void report_metrics_make(struct report *report)
 	parts_add(report);
 	counts_add(report);
 	blow_up_add(report);
+	for (size_t i = 0; report_has_gaps(report) && i < report->metric_count; i++)
+		if (strcmp(report->metrics[i].label, "exact") == 0)
+			report->metrics[i].label = "estimate";
 }

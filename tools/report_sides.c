@@ -53,7 +53,7 @@ static void damages_say(const struct report *report, const char *command)
 		notice_write(command, "%s: and %zu places more are damaged; the rest was used",
 			     report->path, report->damage_count - REPORT_DAMAGES);
 	if (report->info->lost_events > 0)
-		notice_write(command, "%s: the recorder could not write %llu events",
+		notice_write(command, "%s: the recorder could not write %llu events, or more",
 			     report->path, (unsigned long long)report->info->lost_events);
 	if (report->count.stray_blocks > 0)
 		notice_write(command, "%s: %llu blocks lie where the trace tells of no pages: the "

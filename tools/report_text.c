@@ -133,8 +133,13 @@ static void head_write(const struct screen *screen)
 	printf(", %zu thread%s", count->thread_count, count->thread_count == 1 ? "" : "s");
 	if (report->info->strategy[0] != '\0')
 		printf(", strategy %s", report->info->strategy);
-	printf(", %llu samples%s\n\n", (unsigned long long)count->samples_with_runs,
-	       report->info->is_complete ? "" : ", the program's end was not seen");
+	printf(", %llu samples\n", (unsigned long long)count->samples_with_runs);
+	if (!report->info->is_complete)
+		puts("The program's end was not seen: it was killed, or another took its place "
+		     "(exec).");
+	if (report_has_gaps(report))
+		puts("Events are missing: what would be exact is an estimate.");
+	putchar('\n');
 	help_wrap(stdout, report->sentence, 0, 0);
 	putchar('\n');
 }

@@ -60,6 +60,14 @@ struct report_what_if *report_what_if_open(const char *path, char *message, size
 	return what_if;
 }
 
+bool report_what_if_is_of(const struct report_what_if *what_if, uint64_t events)
+{
+	const json_t *trace = json_object_get(what_if->root, "trace");
+	const json_t *count = json_object_get(trace, "events");
+
+	return !json_is_integer(count) || (uint64_t)json_integer_value(count) == events;
+}
+
 void report_what_if_close(struct report_what_if *what_if)
 {
 	if (what_if == NULL)

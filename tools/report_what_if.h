@@ -8,6 +8,7 @@
 #define ALLOT_TOOLS_REPORT_WHAT_IF_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -22,6 +23,9 @@ struct report_what_if_row {
 
 /* NULL with one line in `message` when the file is no replay. */
 struct report_what_if *report_what_if_open(const char *path, char *message, size_t message_bytes);
+/* Is it the replay of a trace with so many events? True where it does not say. */
+bool report_what_if_is_of(const struct report_what_if *what_if, uint64_t events);
+
 void report_what_if_close(struct report_what_if *what_if);
 
 size_t report_what_if_count(const struct report_what_if *what_if);

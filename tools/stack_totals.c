@@ -135,9 +135,13 @@ static bool is_most_resident(struct stack_totals *totals, const struct trace_eve
 	for (int use = 0; use < TRACE_USES; use++)
 		if (use != TRACE_USE_RECORDER)
 			resident += event->sample->heap_resident_bytes[use];
-	if (resident <= totals->resident_bytes_peak)
+	/* Of equals, the one with most live: as in the report. */
+	if (resident < totals->resident_bytes_peak ||
+	    (resident == totals->resident_bytes_peak &&
+	     totals->bytes_live <= totals->resident_peak_bytes_live))
 		return false;
 	totals->resident_bytes_peak = resident;
+	totals->resident_peak_bytes_live = totals->bytes_live;
 	return true;
 }
 

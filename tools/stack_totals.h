@@ -56,6 +56,7 @@ struct stack_totals {
 	uint64_t bytes_live;
 	uint64_t bytes_peak;   /* most of them */
 	uint64_t resident_bytes_peak; /* of the heap, the recorder's left out */
+	uint64_t resident_peak_bytes_live; /* then */
 	uint64_t kept_event;   /* the event after which rows are to be remembered */
 	uint64_t kept_time;    /* when that was */
 	uint64_t end_time;

@@ -148,7 +148,7 @@ struct trace_info {
 	bool has_addresses;     /* false: made up (.rep) */
 	bool has_times;
 	bool is_complete;       /* the program's end was seen */
-	uint64_t lost_events;   /* the recorder knows it could not write */
+	uint64_t lost_events;   /* at least so many could not be written */
 	uint64_t repaired;      /* events put in order because they could not have been otherwise */
 };
 

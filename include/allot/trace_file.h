@@ -38,7 +38,7 @@ enum { TRACE_COLUMNS_MAX = 16 };
 struct trace_packed {
 	uint64_t event_count;
 	uint64_t file_bytes;
-	uint64_t lost_events;   /* that could not be written, here or by the process */
+	uint64_t lost_events;   /* at least so many could not be written, here or by the process */
 	const char *lost_why;   /* the first reason, or "" */
 	int output_error;       /* errno of writing the file, or 0 */
 	bool is_complete;       /* the process's end was seen */
