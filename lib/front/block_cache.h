@@ -53,9 +53,8 @@ struct cached_block {
 	size_t usable_bytes;
 };
 
+/* What the long ways know of a bin. */
 struct cache_bin {
-	struct cached_block *head;
-	int16_t room;      /* for so many blocks more */
 	int16_t capacity;  /* blocks and room; 0: not in use */
 	uint8_t room_when_aged;
 	uint8_t refused;   /* so many blocks were turned away since one was missed, or more */
@@ -63,8 +62,13 @@ struct cache_bin {
 };
 
 struct block_cache {
-	/* And one that is always empty, so that every bin has a next one. */
-	struct cache_bin bins[CACHE_BINS + 1];
+	/*
+	 * By bin, apart from each other, so that the processor finds them by its scaled addresses.
+	 * And one that is always empty, so that every bin has a next one.
+	 */
+	struct cached_block *heads[CACHE_BINS + 1];
+	int16_t rooms[CACHE_BINS]; /* for so many blocks more */
+	struct cache_bin bins[CACHE_BINS];
 	size_t capacity_bytes; /* of all bins */
 	uint32_t age;          /* misses since idle bins were looked for */
 };
@@ -102,11 +106,11 @@ static inline void block_cache_clear(void *p)
 }
 
 /* The first block of a bin that is not empty. */
-ALLOT_INLINE void *cache_bin_pop(struct cache_bin *bin)
+ALLOT_INLINE void *cache_bin_pop(struct block_cache *cache, size_t bin)
 {
-	struct cached_block *block = bin->head;
-	bin->head = block->next;
-	bin->room++;
+	struct cached_block *block = cache->heads[bin];
+	cache->heads[bin] = block->next;
+	cache->rooms[bin]++;
 	block->mark = 0;
 	return block;
 }
@@ -114,10 +118,10 @@ ALLOT_INLINE void *cache_bin_pop(struct cache_bin *bin)
 /* A block of at least `bytes`, which is within what is cached, or NULL. */
 ALLOT_INLINE void *block_cache_take(struct block_cache *cache, size_t bytes)
 {
-	struct cache_bin *bin = &cache->bins[cache_bin_of(bytes)];
-	if (likely(bin->head != NULL) && likely(bin->head->usable_bytes >= bytes))
-		return cache_bin_pop(bin);
-	return bin[1].head != NULL ? cache_bin_pop(bin + 1) : NULL;
+	size_t bin = cache_bin_of(bytes);
+	if (likely(cache->heads[bin] != NULL) && likely(cache->heads[bin]->usable_bytes >= bytes))
+		return cache_bin_pop(cache, bin);
+	return cache->heads[bin + 1] != NULL ? cache_bin_pop(cache, bin + 1) : NULL;
 }
 
 /* As block_cache_take(), at a multiple of `align`. */
@@ -128,15 +132,17 @@ ALLOT_INLINE bool block_cache_put(struct block_cache *cache, void *p, size_t usa
 				  uintptr_t mark)
 {
 	struct cached_block *block = p;
-	struct cache_bin *bin = &cache->bins[cache_bin_of(usable_bytes)];
-	if (unlikely(--bin->room < 0)) {
-		bin->room = 0;
+	size_t bin = cache_bin_of(usable_bytes);
+	int16_t *room = cache->rooms + bin;
+	struct cached_block **head = cache->heads + bin;
+	if (unlikely(--*room < 0)) {
+		*room = 0;
 		return false;
 	}
-	block->next = bin->head;
+	block->next = *head;
 	block->mark = mark;
 	block->usable_bytes = usable_bytes;
-	bin->head = block;
+	*head = block;
 	return true;
 }
 

@@ -531,15 +531,15 @@ static size_t kept_bytes(const struct heap_caller *caller)
 	for (size_t i = 0; i < CACHE_BINS; i++) {
 		const struct cache_bin *bin = &cache->bins[i];
 		int count = 0;
-		for (struct cached_block *block = bin->head; block != NULL; block = block->next) {
+		for (struct cached_block *block = cache->heads[i]; block != NULL; block = block->next) {
 			cr_assert_eq(cache_bin_of(block->usable_bytes), i);
 			count++;
 		}
-		cr_assert_eq(bin->room + count, bin->capacity);
+		cr_assert_eq(cache->rooms[i] + count, bin->capacity);
 		bytes += (size_t)count * cache_bin_bytes(i);
 		capacity_bytes += (size_t)bin->capacity * cache_bin_bytes(i);
 	}
-	cr_assert_null(cache->bins[CACHE_BINS].head);
+	cr_assert_null(cache->heads[CACHE_BINS]);
 	cr_assert_eq(capacity_bytes, cache->capacity_bytes);
 	return bytes;
 }
