@@ -112,7 +112,10 @@ static ALLOT_OUTLINE void free_direct(void *block)
 API_EXPORT void *API(malloc)(size_t bytes)
 {
 	void *p = thread_heap_try_allocate(&CALLER, bytes);
-	return likely(p != NULL) ? p : allocate_direct(bytes);
+	/* Each way has a return of its own, and `p` is where it is returned. */
+	if (likely(p != NULL))
+		return computed_once(p);
+	return allocate_direct(bytes);
 }
 
 API_EXPORT void API(free)(void *block)

@@ -21,6 +21,16 @@
 		once_;                                                                            \
 	})
 
+/*
+ * What is at `p`, read once by who compares it, while others may write it. An atomic load gcc keeps
+ * apart from the comparison; this one becomes its operand. A word is read whole all the same.
+ */
+#if defined(__SANITIZE_THREAD__) || defined(__clang__)
+#define load_compared(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#else
+#define load_compared(p) (*(p))
+#endif
+
 /* Always inline: templates whose function arguments are constants, and fast paths. */
 #define ALLOT_INLINE static inline __attribute__((always_inline))
 /* Never inline, and kept apart from hot code: slow paths. */

@@ -76,7 +76,7 @@ enum slab_state {
 };
 
 struct slab {
-	_Atomic uint32_t owner;  /* whose frees are local: owner_mark() of it; 0: nobody's */
+	uint32_t owner;          /* whose frees are local: owner_mark() of it; 0: nobody's */
 	uint32_t previous;       /* on its owner's or its class's list, by number */
 	struct bin *bin;         /* where these go: the class's, or `own` */
 	struct bin own;
@@ -108,6 +108,12 @@ static inline enum slab_state slab_state(const struct slab *slab)
 	return (enum slab_state)__atomic_load_n(&slab->own.state, __ATOMIC_ACQUIRE);
 }
 
+/* Is it none, at this moment? For who reads nothing else of it then. */
+ALLOT_INLINE bool slab_is_none(const struct slab *slab)
+{
+	return load_compared(&slab->own.state) == SLAB_NONE;
+}
+
 /* Whoever looks an address up reads it without a lock, and then what was set before. */
 static inline void slab_set_state(struct slab *slab, enum slab_state state)
 {
@@ -125,12 +131,12 @@ ALLOT_INLINE uint32_t owner_mark(const struct thread_heap *owner)
 
 static inline void slab_set_owner(struct slab *slab, const struct thread_heap *owner)
 {
-	atomic_store_explicit(&slab->owner, owner_mark(owner), memory_order_relaxed);
+	__atomic_store_n(&slab->owner, owner_mark(owner), __ATOMIC_RELAXED);
 }
 
 ALLOT_INLINE bool slab_is_owned_by(const struct slab *slab, const struct thread_heap *own)
 {
-	return atomic_load_explicit(&slab->owner, memory_order_relaxed) == owner_mark(own);
+	return load_compared(&slab->owner) == owner_mark(own);
 }
 
 static inline uintptr_t slab_base(const struct slab *slab)

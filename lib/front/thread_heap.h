@@ -215,22 +215,34 @@ ALLOT_INLINE void *thread_heap_take_cached(struct heap_caller *caller, struct th
 	return p;
 }
 
-/* A small object, or a medium block from the cache. NULL: take the long way. */
-ALLOT_INLINE void *thread_heap_try_allocate(struct heap_caller *caller, size_t bytes)
+/* `offset` is one of own->bin_offsets. */
+ALLOT_INLINE struct bin *bin_at(struct thread_heap *own, size_t offset)
 {
-	struct thread_heap *own = caller->small;
-	if (unlikely(bytes >= own->open.small_bytes_end))
-		return thread_heap_take_cached(caller, own, bytes);
+	return (struct bin *)((char *)own->bins + offset);
+}
+
+ALLOT_INLINE void *thread_heap_take_small(struct heap_caller *caller, struct thread_heap *own,
+					  size_t bytes)
+{
 	size_t offset = own->bin_offsets[computed_once(small_step(bytes))];
-	struct bin *bin = (struct bin *)((char *)own->bins + offset);
 	caller_enter(caller);
-	struct object *object = bin->head;
+	struct object *object = bin_at(own, offset)->head;
 	if (likely(object != NULL)) {
-		bin->head = object->next;
+		/* The address twice, within a load and a store, not once by itself. */
+		bin_at(own, computed_once(offset))->head = object->next;
 		object->mark = 0;
 	}
 	caller_leave(caller, own);
 	return object;
+}
+
+/* A small object, or a medium block from the cache. NULL: take the long way. */
+ALLOT_INLINE void *thread_heap_try_allocate(struct heap_caller *caller, size_t bytes)
+{
+	struct thread_heap *own = caller->small;
+	return likely(bytes < own->open.small_bytes_end) ?
+		       thread_heap_take_small(caller, own, bytes) :
+		       thread_heap_take_cached(caller, own, bytes);
 }
 
 /*
@@ -242,7 +254,7 @@ ALLOT_INLINE bool thread_heap_put_cached(struct heap_caller *caller, struct thre
 					 const struct slab *entry, uintptr_t mark, void *p)
 {
 	uint64_t tag = 0;
-	if (unlikely(slab_state(entry) != SLAB_NONE) ||
+	if (unlikely(!slab_is_none(entry)) ||
 	    unlikely(!block_has_used_tag(own->open.home_key, own->open.home, p, &tag)) ||
 	    unlikely(!gate_has_medium(&own->open, tag_size(tag) - TAG_BYTES)) ||
 	    unlikely(((struct cached_block *)p)->mark == mark)) {
@@ -273,7 +285,7 @@ ALLOT_INLINE bool thread_heap_fits(const struct heap_caller *caller, const void 
 			       slab->own.class * sizeof(struct bin) &&
 		       slab_has_own_object(slab, p) && object->mark != mark;
 	uint64_t tag;
-	if (slab_state(slab) != SLAB_NONE ||
+	if (!slab_is_none(slab) ||
 	    !block_has_used_tag(own->open.home_key, own->open.home, p, &tag))
 		return false;
 	size_t usable_bytes = tag_size(tag) - TAG_BYTES;

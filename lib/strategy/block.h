@@ -241,13 +241,13 @@ ALLOT_INLINE bool block_has_used_tag(uint64_t key, const struct region *region, 
 {
 	const struct block *block = block_of_payload(p);
 	/* Tags lie from base + 8 to the end tag; region->bytes is a multiple of 16. */
-	if (unlikely((uintptr_t)block - region->base >= region_bytes(region)) ||
+	if (unlikely((uintptr_t)block - region->base >= load_compared(&region->bytes)) ||
 	    unlikely((uintptr_t)p % ALIGN_BYTES != 0))
 		return false;
 	uint64_t tag = block_tag(block);
 	*out_tag = tag;
 	/* The seal it has if it is in use. */
-	uint64_t seal = seal_of(key, block, computed_once(tag_size(tag)), TAG_IS_USED);
+	uint64_t seal = seal_of(key, block, tag_size(tag), TAG_IS_USED);
 	return likely((seal ^ tag) >> TAG_SEAL_SHIFT == 0) && likely(tag & TAG_IS_USED);
 }
 
