@@ -56,12 +56,23 @@ ALLOT_INLINE void *try_direct(size_t bytes)
 	return p;
 }
 
-/* Apart from malloc(), so that its fast path needs no stack frame. */
-static ALLOT_OUTLINE void *allocate_direct(size_t bytes)
+static ALLOT_OUTLINE void *allocate_block(size_t bytes)
 {
 	if (IS_RECORDED())
 		return record_malloc(bytes);
 	void *p = try_direct(bytes);
+	return likely(p != NULL) ? p : process_allocate(bytes, ALIGN_BYTES, false);
+}
+
+/*
+ * Apart from malloc(), so that its fast path needs no stack frame. Where the gate is open nothing
+ * is recorded.
+ */
+static ALLOT_OUTLINE void *allocate_direct(size_t bytes)
+{
+	if (unlikely(bytes >= CALLER.small->open.small_bytes_end))
+		return allocate_block(bytes);
+	void *p = thread_heap_allocate(&CALLER, bytes);
 	return likely(p != NULL) ? p : process_allocate(bytes, ALIGN_BYTES, false);
 }
 

@@ -115,21 +115,24 @@ static inline struct slab *slab_numbered(const struct front *front, uint32_t num
 static inline void slab_list_push(const struct front *front, uint32_t *head, struct slab *slab)
 {
 	uint32_t number = slab_number(front, slab);
-	slab->own.next = *head;
+	uint32_t next = *head;
+	slab->own.next = next;
 	slab->previous = 0;
-	if (*head != 0)
-		slab_numbered(front, *head)->previous = number;
+	if (next != 0)
+		slab_numbered(front, next)->previous = number;
 	*head = number;
 }
 
 static inline void slab_list_remove(const struct front *front, uint32_t *head, struct slab *slab)
 {
-	if (slab->previous != 0)
-		slab_numbered(front, slab->previous)->own.next = slab->own.next;
+	uint32_t next = slab->own.next;
+	uint32_t previous = slab->previous;
+	if (next != 0)
+		slab_numbered(front, next)->previous = previous;
+	if (previous != 0)
+		slab_numbered(front, previous)->own.next = next;
 	else
-		*head = slab->own.next;
-	if (slab->own.next != 0)
-		slab_numbered(front, slab->own.next)->previous = slab->previous;
+		*head = next;
 }
 
 /* The first one, or NULL. */
@@ -138,7 +141,28 @@ static inline struct slab *slab_list_pop(const struct front *front, uint32_t *he
 	if (*head == 0)
 		return NULL;
 	struct slab *slab = slab_numbered(front, *head);
-	slab_list_remove(front, head, slab);
+	uint32_t next = slab->own.next;
+	if (next != 0)
+		slab_numbered(front, next)->previous = 0;
+	*head = next;
+	return slab;
+}
+
+/* ---- stacks of slabs: lists that nothing leaves but from the front ---- */
+
+static inline void slab_stack_push(const struct front *front, uint32_t *head, struct slab *slab)
+{
+	slab->own.next = *head;
+	*head = slab_number(front, slab);
+}
+
+/* The one pushed last, or NULL. */
+static inline struct slab *slab_stack_pop(const struct front *front, uint32_t *head)
+{
+	if (*head == 0)
+		return NULL;
+	struct slab *slab = slab_numbered(front, *head);
+	*head = slab->own.next;
 	return slab;
 }
 

@@ -78,7 +78,7 @@ static void slab_release(struct thread_heap *own, struct slab *slab)
 	if (own->spare_count < SPARES_MAX) {
 		slab_set_state(slab, SLAB_SPARE);
 		own->spare_count++;
-		slab_list_push(&own->heap->front, &own->spare, slab);
+		slab_stack_push(&own->heap->front, &own->spare, slab);
 	} else {
 		slab_destroy(own->heap, slab);
 	}
@@ -86,7 +86,7 @@ static void slab_release(struct thread_heap *own, struct slab *slab)
 
 static void spares_destroy(struct thread_heap *own)
 {
-	for (struct slab *slab; (slab = slab_list_pop(&own->heap->front, &own->spare)) != NULL;)
+	for (struct slab *slab; (slab = slab_stack_pop(&own->heap->front, &own->spare)) != NULL;)
 		slab_destroy(own->heap, slab);
 	own->spare_count = 0;
 }
@@ -115,15 +115,17 @@ static void slab_offer(struct thread_heap *own, struct slab *slab, uint32_t live
 	slab_list_push(&own->heap->front, &own->available[slab->own.class], slab);
 }
 
-static inline void slab_make_current(struct thread_heap *own, struct slab *slab, unsigned class)
+/* What it has free is to be the bin's from now on: that is returned. */
+static inline struct object *slab_make_current(struct thread_heap *own, struct slab *slab,
+					       struct bin *bin, unsigned class)
 {
-	struct bin *bin = &own->bins[class];
+	struct object *head = slab->own.head;
 	own->current[class] = slab_number(&own->heap->front, slab);
 	slab_set_state(slab, SLAB_CURRENT);
 	bin->count = ENDLESS;
-	bin->head = slab->own.head;
 	slab->own.head = NULL;
 	slab->bin = bin;
+	return head;
 }
 
 /* `count` objects of a slab that is not current were freed: into the next state if it is time. */
@@ -414,16 +416,22 @@ static ALLOT_OUTLINE void slab_carve(struct slab *slab)
 	slab->bin->head = next;
 }
 
-/* All objects of the current slab are in use: leave it to whoever frees the first of them. */
-static inline void slab_detach(struct thread_heap *own, struct slab *slab)
+/*
+ * All objects of the current slab are in use: leave it to whoever frees the first of them. False:
+ * others were faster and will queue it; it is to be kept.
+ */
+static inline bool slab_detach(struct thread_heap *own, struct slab *slab)
 {
 	uint64_t home = remote_of_home(own->number);
 	slab_set_full(slab);
 	slab_set_owner(slab, NULL);
-	if (atomic_compare_exchange_strong_explicit(&slab->remote, &home, REMOTE_DETACHED,
-						    memory_order_release, memory_order_relaxed))
-		return;
-	/* Others were faster and will queue it. */
+	return likely(atomic_compare_exchange_strong_explicit(
+		&slab->remote, &home, REMOTE_DETACHED, memory_order_release,
+		memory_order_relaxed));
+}
+
+static ALLOT_COLD void slab_keep(struct thread_heap *own, struct slab *slab)
+{
 	slab_set_owner(slab, own);
 	slab_list_push(&own->heap->front, &own->resting, slab);
 }
@@ -460,7 +468,7 @@ static ALLOT_OUTLINE void slab_set_class(struct slab *slab, unsigned class)
 
 static inline struct slab *slab_begin(struct thread_heap *own, unsigned class)
 {
-	struct slab *slab = slab_list_pop(&own->heap->front, &own->spare);
+	struct slab *slab = slab_stack_pop(&own->heap->front, &own->spare);
 	if (likely(slab != NULL))
 		own->spare_count--;
 	else
@@ -492,7 +500,7 @@ static ALLOT_OUTLINE void errands_run(struct thread_heap *own)
 }
 
 /* Fill the empty bin of a class. */
-static inline bool bin_fill(struct thread_heap *own, unsigned class)
+static bool bin_fill(struct thread_heap *own, unsigned class)
 {
 	struct front *front = &own->heap->front;
 	struct bin *bin = &own->bins[class];
@@ -507,7 +515,8 @@ static inline bool bin_fill(struct thread_heap *own, unsigned class)
 				return true;
 			}
 			own->current[class] = 0;
-			slab_detach(own, slab);
+			if (!slab_detach(own, slab))
+				slab_keep(own, slab);
 		}
 		slab = slab_list_pop(front, &own->available[class]);
 		if (slab == NULL && unlikely(atomic_load_explicit(&front->listed_counts[class],
@@ -517,17 +526,15 @@ static inline bool bin_fill(struct thread_heap *own, unsigned class)
 			slab = slab_begin(own, class);
 		if (slab == NULL)
 			return false;
-		slab_make_current(own, slab, class);
+		bin->head = slab_make_current(own, slab, bin, class);
 	}
 	return true;
 }
 
-void *thread_heap_allocate(struct heap_caller *caller, size_t bytes)
+/* Take the first object of a bin that may be empty; the caller is inside, and no more after that. */
+static ALLOT_OUTLINE void *object_take(struct heap_caller *caller, struct thread_heap *own,
+				       unsigned class)
 {
-	unsigned class = class_for(bytes);
-	struct thread_heap *own = long_way_begin(caller);
-	if (unlikely(own == NULL))
-		return NULL;
 	struct bin *bin = &own->bins[class];
 	struct object *object = NULL;
 	if (bin->head != NULL || bin_fill(own, class)) {
@@ -535,6 +542,68 @@ void *thread_heap_allocate(struct heap_caller *caller, size_t bytes)
 		bin->head = object->next;
 		object->mark = 0;
 	}
+	caller_leave(caller, own);
+	return object;
+}
+
+/* As object_take(), once `slab`, which could not be left, is where it belongs. */
+static ALLOT_COLD void *object_take_keeping(struct heap_caller *caller, struct thread_heap *own,
+					    unsigned class, struct slab *slab)
+{
+	slab_keep(own, slab);
+	return object_take(caller, own, class);
+}
+
+/* A slab that was of this class before, ready to be the current one; NULL: there may be others. */
+static inline struct slab *slab_next(struct thread_heap *own, unsigned class)
+{
+	const struct front *front = &own->heap->front;
+	struct slab *slab = slab_list_pop(front, &own->available[class]);
+	if (slab != NULL)
+		return slab;
+	if (unlikely(atomic_load_explicit(&front->listed_counts[class], memory_order_relaxed) |
+		     (own->spare == 0)))
+		return NULL;
+	slab = slab_numbered(front, own->spare);
+	if (unlikely(slab->own.class != class))
+		return NULL;
+	own->spare = slab->own.next;
+	own->spare_count--;
+	atomic_store_explicit(&slab->remote, remote_of_home(own->number), memory_order_relaxed);
+	slab_set_owner(slab, own);
+	return slab;
+}
+
+/*
+ * Usually the bin is empty because all objects of the current slab are in use, and another one of
+ * the class is at hand. That is done here; it calls nothing, and so needs no stack frame.
+ */
+void *thread_heap_allocate(struct heap_caller *caller, size_t bytes)
+{
+	struct thread_heap *own = caller->small;
+	if (unlikely(caller_is_inside(caller)))
+		return NULL;
+	caller_enter(caller);
+	size_t offset = own->bin_offsets[computed_once(small_step(bytes))];
+	unsigned class = (unsigned)(offset / sizeof(struct bin));
+	struct bin *bin = bin_at(own, offset);
+	uint32_t current = own->current[class];
+	if (unlikely(errands_wait(own)) || current == 0 || unlikely(bin->head != NULL))
+		return object_take(caller, own, class);
+	struct slab *slab = slab_numbered(&own->heap->front, current);
+	if (slab->end != size_classes[class].end)
+		return object_take(caller, own, class);
+	own->current[class] = 0;
+	if (!slab_detach(own, slab))
+		return object_take_keeping(caller, own, class, slab);
+	slab = slab_next(own, class);
+	if (slab == NULL)
+		return object_take(caller, own, class);
+	struct object *object = slab_make_current(own, slab, bin, class);
+	if (unlikely(object == NULL))
+		return object_take(caller, own, class);
+	bin->head = object->next;
+	object->mark = 0;
 	caller_leave(caller, own);
 	return object;
 }
