@@ -103,8 +103,8 @@ static ALLOT_OUTLINE void free_block(void *block)
 	process_free(block, "free");
 }
 
-/* What the fast path has not. Another thread's object comes this way: it needs no stack frame. */
-static ALLOT_OUTLINE void free_direct(void *block)
+/* What is no live object of a slab, or may be recorded. */
+static ALLOT_OUTLINE void free_rest(void *block)
 {
 	if (IS_RECORDED()) {
 		record_free(block);
@@ -118,6 +118,16 @@ static ALLOT_OUTLINE void free_direct(void *block)
 		}
 	}
 	free_block(block);
+}
+
+/*
+ * What the fast path has not. An object that was another thread's, or nobody's, comes this way: it
+ * needs no stack frame. Where the gate is open nothing is recorded.
+ */
+static ALLOT_OUTLINE void free_direct(void *block)
+{
+	if (!thread_heap_try_free_other(&CALLER, block))
+		free_rest(block);
 }
 
 API_EXPORT void *API(malloc)(size_t bytes)

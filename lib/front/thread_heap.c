@@ -64,18 +64,18 @@ static ALLOT_OUTLINE struct slab *slab_create(struct thread_heap *own)
 	return slab;
 }
 
-static void slab_destroy(struct heap *heap, struct slab *slab)
+static ALLOT_OUTLINE void slab_destroy(struct heap *heap, struct slab *slab)
 {
 	slab_set_state(slab, SLAB_NONE);
 	heap_block_destroy(heap, (void *)slab_base(slab));
 }
 
 /* A slab without live objects, on no list. A spare one keeps its objects for its class. */
-static void slab_release(struct thread_heap *own, struct slab *slab)
+static inline void slab_release(struct thread_heap *own, struct slab *slab)
 {
 	slab_set_owner(slab, NULL);
 	atomic_store_explicit(&slab->remote, 0, memory_order_relaxed);
-	if (own->spare_count < SPARES_MAX) {
+	if (likely(own->spare_count < SPARES_MAX)) {
 		slab_set_state(slab, SLAB_SPARE);
 		own->spare_count++;
 		slab_stack_push(&own->heap->front, &own->spare, slab);
@@ -103,9 +103,9 @@ static void slab_set_full(struct slab *slab)
 }
 
 /* Among the available ones, `live` objects in use; released when there are none. */
-static void slab_offer(struct thread_heap *own, struct slab *slab, uint32_t live)
+static inline void slab_offer(struct thread_heap *own, struct slab *slab, uint32_t live)
 {
-	if (live == 0) {
+	if (unlikely(live == 0)) {
 		slab_release(own, slab);
 		return;
 	}
@@ -128,13 +128,10 @@ static inline struct object *slab_make_current(struct thread_heap *own, struct s
 	return head;
 }
 
-/* `count` objects of a slab that is not current were freed: into the next state if it is time. */
-ALLOT_INLINE void slab_count_frees(struct thread_heap *own, struct slab *slab, uint32_t count)
+/* Of a slab that is not current so many objects were freed as it counted: into the next state. */
+ALLOT_INLINE void slab_advance(struct thread_heap *own, struct slab *slab)
 {
 	const struct front *front = &own->heap->front;
-	slab->own.count = (int16_t)(slab->own.count - (int16_t)count);
-	if (slab->own.count > 0)
-		return;
 	if (slab_state(slab) == SLAB_RESTING) {
 		const struct size_class *class = &size_classes[slab->own.class];
 		uint32_t freed = (uint32_t)(class->wake - slab->own.count);
@@ -152,8 +149,16 @@ ALLOT_OUTLINE void thread_heap_event(struct heap_caller *caller, struct slab *sl
 	if (slab_state(slab) == SLAB_CURRENT)
 		slab->bin->count = ENDLESS;
 	else
-		slab_count_frees(own, slab, 0);
+		slab_advance(own, slab);
 	caller_leave(caller, own);
+}
+
+/* `count` objects of a slab that is not current were freed. */
+static void slab_count_frees(struct thread_heap *own, struct slab *slab, uint32_t count)
+{
+	slab->own.count = (int16_t)(slab->own.count - (int16_t)count);
+	if (slab->own.count <= 0)
+		slab_advance(own, slab);
 }
 
 /* A chain of free objects comes home to its slab. */
@@ -203,7 +208,10 @@ static void dirty_push(struct thread_heap *owner, struct slab *slab, const struc
 							memory_order_relaxed));
 }
 
-/* Become the owner of a detached slab that is full. False: somebody else did. */
+/*
+ * Become the owner of a detached slab that is full, as whoever detached it left it. False: somebody
+ * else did.
+ */
 static inline bool slab_claim_full(struct thread_heap *own, struct slab *slab)
 {
 	uint64_t remote = REMOTE_DETACHED;
@@ -212,7 +220,6 @@ static inline bool slab_claim_full(struct thread_heap *own, struct slab *slab)
 						     memory_order_acquire, memory_order_relaxed))
 		return false;
 	slab_set_owner(slab, own);
-	slab_set_full(slab);
 	slab_list_push(&own->heap->front, &own->resting, slab);
 	return true;
 }
@@ -371,6 +378,42 @@ static void pending_free(struct thread_heap *own, struct object *_Atomic *pendin
 	}
 }
 
+/* Free an object that is marked as free; the caller is inside, and no more after that. */
+static ALLOT_OUTLINE void object_put(struct heap_caller *caller, struct thread_heap *own,
+				     struct slab *slab, struct object *object)
+{
+	object_free(own, slab, object);
+	/* A thread may only free, and come this way only. */
+	if (unlikely(atomic_load_explicit(&own->dirty, memory_order_relaxed) != 0))
+		dirty_drain(own);
+	caller_leave(caller, own);
+}
+
+/*
+ * Usually it is the first one freed in a slab that nobody owns. That is done here; it calls
+ * nothing, and so needs no stack frame.
+ */
+void thread_heap_free_live(struct heap_caller *caller, struct slab *slab, void *p)
+{
+	struct thread_heap *own = caller->small;
+	struct object *object = p;
+	object->mark = free_mark(slab, p);
+	caller_enter(caller);
+	if (outbox_for(own, slab)->slab == slab ||
+	    unlikely(atomic_load_explicit(&own->dirty, memory_order_relaxed) != 0) ||
+	    atomic_load_explicit(&slab->remote, memory_order_relaxed) != REMOTE_DETACHED ||
+	    unlikely(!slab_claim_full(own, slab))) {
+		object_put(caller, own, slab, object);
+		return;
+	}
+	object->next = NULL;
+	slab->own.head = object;
+	if (likely(--slab->own.count != 0))
+		caller_leave(caller, own);
+	else
+		thread_heap_event(caller, slab);
+}
+
 bool thread_heap_free(struct heap_caller *caller, struct heap *heap, struct slab *slab, void *p,
 		      const char *call)
 {
@@ -389,11 +432,7 @@ bool thread_heap_free(struct heap_caller *caller, struct heap *heap, struct slab
 		pending_put(&caller_heap(caller)->pending, object, object);
 		return true;
 	}
-	object_free(own, slab, object);
-	/* A thread may only free, and come this way only. */
-	if (unlikely(atomic_load_explicit(&own->dirty, memory_order_relaxed) != 0))
-		dirty_drain(own);
-	caller_leave(caller, own);
+	object_put(caller, own, slab, object);
 	return true;
 }
 
@@ -763,7 +802,9 @@ static bool slab_leave(struct thread_heap *own, struct slab *slab, uint32_t live
 	uint64_t detached = REMOTE_DETACHED | (is_full ? 0 : REMOTE_LISTED);
 	slab->bin = &slab->own;
 	slab->own.count = (int16_t)live;
-	slab_set_state(slab, is_full ? SLAB_RESTING : SLAB_AVAILABLE);
+	slab_set_state(slab, SLAB_AVAILABLE);
+	if (is_full)
+		slab_set_full(slab);
 	if (!front_lock(front))
 		return false;
 	slab_set_owner(slab, NULL);

@@ -161,6 +161,8 @@ void *thread_heap_allocate(struct heap_caller *caller, size_t bytes);
 /* Free an object of a slab, whoever owns it. False: a fault, which was reported. */
 bool thread_heap_free(struct heap_caller *caller, struct heap *heap, struct slab *slab, void *p,
 		      const char *call);
+/* The same of one that is live, by a caller whose gate is open. */
+void thread_heap_free_live(struct heap_caller *caller, struct slab *slab, void *p);
 /* Hand over everything, and give spare slabs back. */
 void thread_heap_flush(struct heap_caller *caller);
 /* An event of the own slab, after a free; the caller is inside, and no more after that. */
@@ -316,6 +318,21 @@ ALLOT_INLINE bool thread_heap_try_free(struct heap_caller *caller, void *p)
 		caller_leave(caller, own);
 	else
 		thread_heap_event(caller, slab);
+	return true;
+}
+
+/*
+ * Free an object of any slab, once thread_heap_try_free() did not. False: it is none that is live,
+ * or the long way must find out.
+ */
+ALLOT_INLINE bool thread_heap_try_free_other(struct heap_caller *caller, void *p)
+{
+	struct thread_heap *own = caller->small;
+	struct slab *slab = slab_entry(own->open.slabs, own->open.slab_mask, p);
+	if (unlikely(own->open.small_bytes_end == 0) || slab_state(slab) == SLAB_NONE ||
+	    unlikely(!slab_object_is_live(slab, p)))
+		return false;
+	thread_heap_free_live(caller, slab, p);
 	return true;
 }
 
