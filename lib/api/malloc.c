@@ -132,10 +132,18 @@ static ALLOT_OUTLINE void free_direct(void *block)
 
 API_EXPORT void *API(malloc)(size_t bytes)
 {
-	void *p = thread_heap_try_allocate(&CALLER, bytes);
-	/* Each way has a return of its own, and `p` is where it is returned. */
-	if (likely(p != NULL))
-		return computed_once(p);
+	struct thread_heap *own = CALLER.small;
+	void *p;
+	/* Each way returns by itself, what it returns being where that must be. */
+	if (likely(bytes < own->open.small_bytes_end)) {
+		p = thread_heap_take_small(&CALLER, own, bytes);
+		if (likely(p != NULL))
+			return computed_once(p);
+	} else {
+		p = thread_heap_take_cached(&CALLER, own, bytes);
+		if (likely(p != NULL))
+			return p;
+	}
 	return allocate_direct(bytes);
 }
 

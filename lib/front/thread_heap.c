@@ -686,7 +686,7 @@ static size_t medium_bytes(struct thread_heap *own, void *p)
 {
 	uint64_t tag;
 	struct block_size size;
-	if (likely(block_has_used_tag(own->open.home_key, own->open.home, p, &tag)))
+	if (likely(block_has_used_tag(&own->open.home_key, own->open.home, p, &tag)))
 		return tag_size(tag) - TAG_BYTES;
 	if (!heap_block_size(own->heap, p, &size))
 		return 0;

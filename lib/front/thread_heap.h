@@ -257,7 +257,7 @@ ALLOT_INLINE bool thread_heap_put_cached(struct heap_caller *caller, struct thre
 {
 	uint64_t tag = 0;
 	if (unlikely(!slab_is_none(entry)) ||
-	    unlikely(!block_has_used_tag(own->open.home_key, own->open.home, p, &tag)) ||
+	    unlikely(!block_has_used_tag(&own->open.home_key, own->open.home, p, &tag)) ||
 	    unlikely(!gate_has_medium(&own->open, tag_size(tag) - TAG_BYTES)) ||
 	    unlikely(((struct cached_block *)p)->mark == mark)) {
 		caller_retreat(caller, own);
@@ -288,7 +288,7 @@ ALLOT_INLINE bool thread_heap_fits(const struct heap_caller *caller, const void 
 		       slab_has_own_object(slab, p) && object->mark != mark;
 	uint64_t tag;
 	if (!slab_is_none(slab) ||
-	    !block_has_used_tag(own->open.home_key, own->open.home, p, &tag))
+	    !block_has_used_tag(&own->open.home_key, own->open.home, p, &tag))
 		return false;
 	size_t usable_bytes = tag_size(tag) - TAG_BYTES;
 	return gate_has_medium(&own->open, usable_bytes) && object->mark != mark &&

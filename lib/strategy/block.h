@@ -234,10 +234,10 @@ ALLOT_INLINE void block_set_prev_used(struct block *next, bool is_used)
 /*
  * Is `p` the payload of a block in use, whose tag is then *out_tag? Not if it is misaligned,
  * outside, interior, already free, or its tag is broken. Deferred blocks are in use, and so is the
- * end tag of a region, which has no size.
+ * end tag of a region, which has no size. The key is read when it is multiplied by.
  */
-ALLOT_INLINE bool block_has_used_tag(uint64_t key, const struct region *region, const void *p,
-				     uint64_t *out_tag)
+ALLOT_INLINE bool block_has_used_tag(const uint64_t *key, const struct region *region,
+				     const void *p, uint64_t *out_tag)
 {
 	const struct block *block = block_of_payload(p);
 	/* Tags lie from base + 8 to the end tag; region->bytes is a multiple of 16. */
@@ -247,7 +247,7 @@ ALLOT_INLINE bool block_has_used_tag(uint64_t key, const struct region *region, 
 	uint64_t tag = block_tag(block);
 	*out_tag = tag;
 	/* The seal it has if it is in use. */
-	uint64_t seal = seal_of(key, block, tag_size(tag), TAG_IS_USED);
+	uint64_t seal = seal_of(*key, block, tag_size(tag), TAG_IS_USED);
 	return likely((seal ^ tag) >> TAG_SEAL_SHIFT == 0) && likely(tag & TAG_IS_USED);
 }
 
@@ -257,7 +257,7 @@ ALLOT_INLINE struct block *block_find_live(const struct strategy_core *core,
 					   uint64_t *out_tag)
 {
 	uint64_t tag = 0;
-	bool is_live = block_has_used_tag(core->key, region, p, &tag) &&
+	bool is_live = block_has_used_tag(&core->key, region, p, &tag) &&
 		       !(tag & TAG_IS_DEFERRED) && tag_size(tag) != 0;
 	*out_tag = is_live ? tag : 0;
 	return is_live ? block_of_payload(p) : NULL;
