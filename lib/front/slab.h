@@ -25,7 +25,8 @@
  *              or about to be pushed there by the one thread that set QUEUED. That one also notes
  *              which object is the chain's last, for whoever adds to the chain adds in front.
  *   detached:  DETACHED; every object is live. Whoever frees one first claims the slab by a
- *              compare-and-swap and is its owner from then on.
+ *              compare-and-swap and is its owner from then on. All but that word and the owner is
+ *              as a resting slab has it already.
  *   listed:    DETACHED | LISTED; left by a thread that ended, some objects free. It is on the
  *              list of its class, and claimed under the lock of the lists.
  *

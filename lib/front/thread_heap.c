@@ -5,6 +5,7 @@
 #include "front/thread_heap.h"
 
 #include "front/heap.h"
+#include "os/thread.h"
 
 enum {
 	SPARES_MAX = 16,
@@ -41,6 +42,27 @@ static inline struct thread_heap *long_way_begin(struct heap_caller *caller)
 		return NULL;
 	caller_enter(caller);
 	return own;
+}
+
+/*
+ * The remote word is `from`: make it `to`. False: it is not. While there is one thread no other
+ * processor is to be kept from it, for a slab of few objects comes and goes often; but a signal
+ * handler may free into the slab, so it is one instruction all the same.
+ */
+static inline bool remote_replace(struct slab *slab, uint64_t from, uint64_t to)
+{
+#if defined(__x86_64__)
+	if (thread_is_alone()) {
+		bool is_done;
+		__asm__ volatile("cmpxchgq %3, %1"
+				 : "+a"(from), "+m"(slab->remote), "=@ccz"(is_done)
+				 : "r"(to)
+				 : "memory");
+		return is_done;
+	}
+#endif
+	return atomic_compare_exchange_strong_explicit(&slab->remote, &from, to,
+						       memory_order_acq_rel, memory_order_relaxed);
 }
 
 /* ---- slabs from the strategy, and back ---- */
@@ -214,10 +236,7 @@ static void dirty_push(struct thread_heap *owner, struct slab *slab, const struc
  */
 static inline bool slab_claim_full(struct thread_heap *own, struct slab *slab)
 {
-	uint64_t remote = REMOTE_DETACHED;
-	if (!atomic_compare_exchange_strong_explicit(&slab->remote, &remote,
-						     remote_of_home(own->number),
-						     memory_order_acquire, memory_order_relaxed))
+	if (!remote_replace(slab, REMOTE_DETACHED, remote_of_home(own->number)))
 		return false;
 	slab_set_owner(slab, own);
 	slab_list_push(&own->heap->front, &own->resting, slab);
@@ -461,12 +480,9 @@ static ALLOT_OUTLINE void slab_carve(struct slab *slab)
  */
 static inline bool slab_detach(struct thread_heap *own, struct slab *slab)
 {
-	uint64_t home = remote_of_home(own->number);
 	slab_set_full(slab);
 	slab_set_owner(slab, NULL);
-	return likely(atomic_compare_exchange_strong_explicit(
-		&slab->remote, &home, REMOTE_DETACHED, memory_order_release,
-		memory_order_relaxed));
+	return likely(remote_replace(slab, remote_of_home(own->number), REMOTE_DETACHED));
 }
 
 static ALLOT_COLD void slab_keep(struct thread_heap *own, struct slab *slab)
