@@ -616,8 +616,8 @@ static inline struct slab *slab_next(struct thread_heap *own, unsigned class)
 	struct slab *slab = slab_list_pop(front, &own->available[class]);
 	if (slab != NULL)
 		return slab;
-	if (unlikely(atomic_load_explicit(&front->listed_counts[class], memory_order_relaxed) |
-		     (own->spare == 0)))
+	if (own->spare == 0 || unlikely(atomic_load_explicit(&front->listed_counts[class],
+							     memory_order_relaxed) != 0))
 		return NULL;
 	slab = slab_numbered(front, own->spare);
 	if (unlikely(slab->own.class != class))
