@@ -586,7 +586,7 @@ static bool bin_fill(struct thread_heap *own, unsigned class)
 	return true;
 }
 
-/* Take the first object of a bin that may be empty; the caller is inside, and no more after that. */
+/* The first object of a bin that may be empty; the caller is inside, and no more after that. */
 static ALLOT_OUTLINE void *object_take(struct heap_caller *caller, struct thread_heap *own,
 				       unsigned class)
 {

@@ -531,7 +531,8 @@ static size_t kept_bytes(const struct heap_caller *caller)
 	for (size_t i = 0; i < CACHE_BINS; i++) {
 		const struct cache_bin *bin = &cache->bins[i];
 		int count = 0;
-		for (struct cached_block *block = cache->heads[i]; block != NULL; block = block->next) {
+		const struct cached_block *block = cache->heads[i];
+		for (; block != NULL; block = block->next) {
 			cr_assert_eq(cache_bin_of(block->usable_bytes), i);
 			count++;
 		}
