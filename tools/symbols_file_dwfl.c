@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "room.h"
+#include "symbols_table.h"
 
 /* A run of code of a function. */
 struct function_range {
@@ -39,6 +40,8 @@ struct unit {
 struct symbols_file {
 	Dwfl *session;
 	Dwfl_Module *module;
+	struct symbols_table symbols;
+	bool has_symbols; /* they were read */
 	struct unit *units;
 	size_t unit_count, unit_room;
 };
@@ -129,6 +132,7 @@ void symbols_file_close(struct symbols_file *file)
 	for (size_t i = 0; i < file->unit_count; i++)
 		free(file->units[i].ranges);
 	free(file->units);
+	symbols_table_finish(&file->symbols);
 	free(file);
 }
 
@@ -277,6 +281,14 @@ static void call_place(Dwarf_Die *unit, Dwarf_Die *die, struct symbols_file_plac
 		out->file = dwarf_filesrc(files, value, NULL, NULL);
 }
 
+static const char *symbol_name(struct symbols_file *file, uint64_t address)
+{
+	if (!file->has_symbols)
+		symbols_table_init(&file->symbols, file->module);
+	file->has_symbols = true;
+	return symbols_table_find(&file->symbols, file->module, address);
+}
+
 size_t symbols_file_look(struct symbols_file *file, uint64_t address,
 			 struct symbols_file_place out[SYMBOLS_FILE_DEPTH_MAX])
 {
@@ -284,8 +296,6 @@ size_t symbols_file_look(struct symbols_file *file, uint64_t address,
 	Dwarf_Addr bias = 0;
 	Dwarf_Die *unit = dwfl_module_addrdie(file->module, address, &bias);
 	Dwfl_Line *line = dwfl_module_getsrc(file->module, address);
-	GElf_Off offset;
-	GElf_Sym symbol;
 	int number = 0;
 
 	memset(out, 0, SYMBOLS_FILE_DEPTH_MAX * sizeof(*out));
@@ -303,7 +313,6 @@ size_t symbols_file_look(struct symbols_file *file, uint64_t address,
 	}
 	if (chain.count > 0 && out[chain.count - 1].name != NULL)
 		return chain.count;
-	out[0].name = dwfl_module_addrinfo(file->module, address, &offset, &symbol, NULL, NULL,
-					   NULL);
+	out[0].name = symbol_name(file, address);
 	return out[0].name != NULL ? 1 : 0;
 }
