@@ -186,8 +186,10 @@ static void ledger_write(const struct screen *screen)
 					     : (double)report_point_sum(peak);
 	char difference[VALUE_BYTES], line[LINE_BYTES];
 
+	/* Of a program that was killed the last sample is the last that is known. */
+	bool is_sample = report->has_residency && !report->info->is_complete;
 	snprintf(line, sizeof(line), "%-23s %-38s %s", report->has_residency ? "where RSS goes"
-		 : "what is live", "at its peak", "at the end");
+		 : "what is live", "at its peak", is_sample ? "at the last sample" : "at the end");
 	heading_write(screen, line);
 	for (int term = 0; term < REPORT_TERMS; term++) {
 		const uint64_t bytes[] = { peak->terms[term], end->terms[term] };

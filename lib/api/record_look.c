@@ -154,6 +154,9 @@ static void look_write(struct record_look *look, bool is_more)
 	look->sample.is_more = is_more;
 	look->sample.run_count = look->count;
 	look->sample.swapped_bytes = look->swapped_bytes;
+	/* Of now: while it looked, others may have had the processor for long. */
+	look->stream->raw.last = os_ticks() >> RAW_TIME_SHIFT;
+	raw_write_time(&look->stream->raw, look->stream->raw.last);
 	raw_blob(&look->stream->raw, RAW_BLOB_SAMPLE, &look->sample, sizeof(look->sample),
 		 look->runs, look->count * sizeof(look->runs[0]));
 	look->count = 0;
