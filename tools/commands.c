@@ -158,6 +158,8 @@ const struct command command_record = {
 		"Processes that COMMAND makes, and programs they become, have traces of their own: "
 		"allot.PROGRAM.PID.trace, or FILE.PROGRAM.PID.trace with -o FILE, which is the "
 		"name of COMMAND's own. An existing file is not overwritten without -f.",
+		"Recording ends with COMMAND: what goes on in the background behind it is not "
+		"recorded any more, so have daemons stay in the foreground.",
 		"SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed on. When the "
 		"disk is full COMMAND runs on, and what was lost is said at the end.",
 		NULL },

@@ -75,6 +75,12 @@ const struct command command_replay = {
 		"well: figures are exact for it, with bounds for nothing and everything of the "
 		"payload written. Huge pages are off there. On memory they are as the system has "
 		"them.",
+		"What the program wrote to is known by the pages that samples show resident, and "
+		"a page that an earlier block had dirtied counts as written by the next. For a "
+		"program that touches little of its blocks other strategies look fatter than they "
+		"are: the bounds of the model tell how far.",
+		"Threads take turns, so what an allocator does only where they meet (an arena "
+		"more) is not seen: with dozens of them the peak may be missed by a tenth.",
 		"Time is the CPU time of the calls with the loop that makes them. What the loop "
 		"takes without them is said below the table.",
 		NULL },
