@@ -452,6 +452,9 @@ expect 'no such trace' 1 '' '*none.raw*No such file*' "$allot" report none.raw
 expect 'a file that is no trace' 1 '' 'allot: report: *recorded.c*' \
 	"$allot" report "$(touch recorded.c; echo int main >>recorded.c; echo recorded.c)"
 expect 'no such replay' 1 '' '*none.json*' "$allot" report --replay none.json before.raw
+"$allot" record -o turned.trace -- bash -c 'exec true' >/dev/null 2>&1
+expect 'what became another program has ended' 0 '*"is_complete":true*' '*' \
+	"$allot" report --json turned.trace
 echo '{"schema":"allot.replay/1","trace":{"events":1},"rows":[]}' >other.json
 expect 'the replay of another trace' 1 '' '*other.json: the replay of another trace than before.raw*' \
 	"$allot" report --replay other.json before.raw

@@ -176,6 +176,8 @@ void follow_finish(struct follow *follow, bool is_all)
 			file_begin(follow, file, true);
 		if (file->packer == NULL)
 			continue;
+		if (is_replaced(follow, file))
+			trace_packer_replace(file->packer);
 		trace_packer_finish(file->packer, &file->packed);
 		trace_packer_close(file->packer);
 		file->packer = NULL;

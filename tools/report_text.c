@@ -135,8 +135,8 @@ static void head_write(const struct screen *screen)
 		printf(", strategy %s", report->info->strategy);
 	printf(", %llu samples\n", (unsigned long long)count->samples_with_runs);
 	if (!report->info->is_complete)
-		puts("The program's end was not seen: it was killed, or another took its place "
-		     "(exec).");
+		puts("The program's end was not seen: it was killed, runs on, or became one that "
+		     "is not recorded.");
 	if (report_has_gaps(report))
 		puts("Events are missing: what would be exact is an estimate.");
 	putchar('\n');

@@ -72,6 +72,9 @@ void trace_packer_info(const struct trace_packer *packer, struct trace_raw_info 
  */
 size_t trace_packer_step(struct trace_packer *packer);
 
+/* The process became another program, which is an end that it cannot tell of itself. */
+void trace_packer_replace(struct trace_packer *packer);
+
 /*
  * The process has ended, however: take the rest, write the index, and say what became of it. The
  * raw file stays the caller's to remove. A process that has not ended records no more from here on,

@@ -156,6 +156,11 @@ void trace_packer_info(const struct trace_packer *packer, struct trace_raw_info 
 	};
 }
 
+void trace_packer_replace(struct trace_packer *packer)
+{
+	atomic_store(&header_of(packer)->is_ended, 1);
+}
+
 void trace_packer_close(struct trace_packer *packer)
 {
 	if (packer == NULL)
