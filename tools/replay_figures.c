@@ -48,9 +48,11 @@ static struct series_sums series_sum(const struct replay_round *round, enum repl
 
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t bytes = round->samples[i].resident_bytes[space];
-		if (bytes > sums.peak) {
+		uint64_t live = round->samples[i].live_bytes;
+		/* Of equals, the one with most live: as in the report. */
+		if (bytes > sums.peak || (bytes == sums.peak && live > sums.peak_live)) {
 			sums.peak = bytes;
-			sums.peak_live = round->samples[i].live_bytes;
+			sums.peak_live = live;
 		}
 		if (round->moments[i].heap_resident_bytes != REPLAY_UNKNOWN &&
 		    bytes > sums.peak_at_samples)

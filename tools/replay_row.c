@@ -21,7 +21,7 @@ const struct replay_column_text replay_columns[REPLAY_COLUMNS] = {
 		"u", "U", "share", "measured", REPLAY_BETTER_MORE,
 		"peak utilization: most requested bytes / most writable bytes mapped" },
 	[REPLAY_REALIZED] = {
-		"realized", "realized", "ratio", "measured", REPLAY_BETTER_LESS,
+		"realized", "realized", "share", "measured", REPLAY_BETTER_LESS,
 		"realized fragmentation: peak RSS / bytes requested at that moment - 1" },
 	[REPLAY_INTERNAL_SHARE] = {
 		"internal_share", "internal", "share", "exact", REPLAY_BETTER_LESS,

@@ -15,7 +15,8 @@
     const first = terms.find((row) => Math.abs(row.difference) === most);
     if (!first)
       return '';
-    const name = A.list('ledger.terms').find((term) => term.key === first.key).name;
+    const term = A.list('ledger.terms').find((other) => other.key === first.key);
+    const name = term.name + (term.sign < 0 ? ', which is subtracted' : '');
     return `B needs ${A.bytes(Math.abs(difference))} ${difference < 0 ? 'less' : 'more'} than ` +
       `A at the peak; most of the difference is ${name} ` +
       `(${first.difference > 0 ? '+' : ''}${A.bytes(first.difference)}).`;
