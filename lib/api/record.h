@@ -34,6 +34,7 @@ struct record_stream {
 };
 
 enum {
+	RECORD_NS_A_MS = 1000000,
 	RECORD_MODULES_MAX = 1024,
 	RECORD_RUNS_MAX = 512, /* in one piece of a sample */
 };

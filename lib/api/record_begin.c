@@ -18,8 +18,7 @@ enum {
 	STREAMS_MANY = 4096,
 	STREAMS_FEW = 64, /* where address space is short */
 	NAMES_TRIED_MAX = 10,
-	NS_A_MS = 1000000,
-	NS_A_SECOND = 1000 * NS_A_MS,
+	NS_A_SECOND = 1000 * RECORD_NS_A_MS,
 };
 
 /* What the child of a fork still knows: of its parent, and how much room there is. */
@@ -139,7 +138,7 @@ static bool recorder_begin(struct recorder *r)
 		return false;
 	header_fill(r->writer.header);
 	r->streams_max = streams_max;
-	r->ticks_a_ms = ticks_of_ns(NS_A_MS);
+	r->ticks_a_ms = ticks_of_ns(RECORD_NS_A_MS);
 	r->interval_ticks = process.options.trace_interval_ms * r->ticks_a_ms;
 	recorded_process = r->writer.header->process;
 	recorded_file = r->writer.file;

@@ -21,7 +21,6 @@
 #include "os/ticks.h"
 
 enum {
-	NS_A_MS = 1000000,
 	SAMPLE_SHARE = 50,   /* of the time may go into samples: one part in so many; */
 	SAVED_INTERVALS = 8, /* what was not needed for it is kept for as many intervals */
 	GROWN_SHARE = 8,     /* growth by one part in so many is worth a sample, */
@@ -154,9 +153,8 @@ static void look_write(struct record_look *look, bool is_more)
 	look->sample.is_more = is_more;
 	look->sample.run_count = look->count;
 	look->sample.swapped_bytes = look->swapped_bytes;
-	/* Of now: while it looked, others may have had the processor for long. */
-	look->stream->raw.last = os_ticks() >> RAW_TIME_SHIFT;
-	raw_write_time(&look->stream->raw, look->stream->raw.last);
+	/* While it looked, others may have had the processor for long. */
+	raw_stamp(&look->stream->raw);
 	raw_blob(&look->stream->raw, RAW_BLOB_SAMPLE, &look->sample, sizeof(look->sample),
 		 look->runs, look->count * sizeof(look->runs[0]));
 	look->count = 0;
@@ -251,7 +249,7 @@ void record_sample(struct record_stream *stream)
 	uint64_t interval = recorder->interval_ticks / (has_grown ? GROWING_SHARE : 1);
 	uint64_t end = os_ticks();
 	uint64_t pause = (os_thread_ns() - begin_ns) * SAMPLE_SHARE * recorder->ticks_a_ms /
-			 NS_A_MS;
+			 RECORD_NS_A_MS;
 	/* Time in which samples were rare may be made up for. */
 	uint64_t saved = recorder->interval_ticks * SAVED_INTERVALS;
 	uint64_t possible = size_max(atomic_load(&recorder->sample_possible_ticks), end - saved);
@@ -266,10 +264,10 @@ bool record_sample_early(struct record_stream *stream)
 	bool has_grown = atomic_load(&recorder->mapped_bytes) >
 			 atomic_load(&recorder->sampled_mapped_bytes);
 	uint64_t interval = recorder->interval_ticks;
-	uint64_t pause = interval - interval / (has_grown ? EARLY_SHARE : STEADY_SHARE);
+	uint64_t early = interval - interval / (has_grown ? EARLY_SHARE : STEADY_SHARE);
 	uint64_t now = os_ticks();
 	if (now < atomic_load(&recorder->sample_possible_ticks) ||
-	    now + pause < atomic_load(&recorder->sample_due_ticks))
+	    now + early < atomic_load(&recorder->sample_due_ticks))
 		return false;
 	record_sample(stream);
 	return true;

@@ -147,6 +147,13 @@ ALLOT_INLINE uint64_t raw_elapsed(struct raw_thread *thread)
 	return 0;
 }
 
+/* What is written next happens now, also where times are told now and then only. */
+static inline void raw_stamp(struct raw_thread *thread)
+{
+	thread->last = os_ticks() >> RAW_TIME_SHIFT;
+	raw_write_time(thread, thread->last);
+}
+
 static inline uint64_t raw_first(enum raw_operation operation, uintptr_t address, uint64_t elapsed)
 {
 	return (uint64_t)operation | address >> 4 << 4 | elapsed << 48;
