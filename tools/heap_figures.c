@@ -4,6 +4,8 @@
  */
 #include "heap_figures.h"
 
+#include "sample_peak.h"
+
 static uint64_t tag_bytes(const struct trace_info *info, const struct trace_block *block)
 {
 	return block->place == TRACE_IN_BLOCK ? info->tag_bytes : 0;
@@ -31,11 +33,7 @@ static void block_go(struct heap_figures *figures, const struct trace_info *info
 
 uint64_t heap_figures_resident(const struct heap_figures *figures)
 {
-	uint64_t sum = 0;
-
-	for (int use = 0; use < TRACE_USES; use++)
-		sum += use != TRACE_USE_RECORDER ? figures->heap_resident_bytes[use] : 0;
-	return sum;
+	return sample_heap_bytes(figures->heap_resident_bytes);
 }
 
 static void sample_take(struct heap_figures *figures, const struct trace_sample *sample)

@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 
+#include "room.h"
+#include "sample_peak.h"
+
 enum {
 	BUFFER_RECORDS = 8 * REPLAY_BATCH_RECORDS,
 	/* An event writes fewer. */
@@ -65,32 +68,18 @@ static void buffer_flush(struct replay_compiler *compiler)
 void replay_record_write(struct replay_compiler *compiler, enum replay_operation operation,
 			 uint32_t number, uint64_t bytes)
 {
-	enum { WORD_BITS = 32 };
-
 	if (compiler->count + 2 > BUFFER_RECORDS)
 		buffer_flush(compiler);
-	if (bytes > UINT32_MAX)
-		compiler->records[compiler->count++] = replay_record_make(
-			REPLAY_WIDE, number, (uint32_t)(bytes >> WORD_BITS));
-	compiler->records[compiler->count++] =
-		replay_record_make(operation, number, (uint32_t)bytes);
+	compiler->count += replay_record_split(&compiler->records[compiler->count], operation,
+					       number, bytes);
 }
 
 /* The helper looks at what is resident, and so shall who reads its answer. */
 static void moment_write(struct replay_compiler *compiler, uint64_t time_ns, uint64_t recorded,
 			 bool is_peak)
 {
-	if (compiler->moment_count == compiler->moment_capacity) {
-		size_t capacity = 2 * compiler->moment_capacity + MOMENTS_WANTED;
-		struct replay_moment *moments =
-			reallocarray(compiler->moments, capacity, sizeof(*moments));
-		if (moments == NULL) {
-			compiler->is_stopped = true;
-			return;
-		}
-		compiler->moments = moments;
-		compiler->moment_capacity = capacity;
-	}
+	compiler->moments = room_grow(compiler->moments, &compiler->moment_capacity,
+				      compiler->moment_count + 1, sizeof(*compiler->moments));
 	compiler->moments[compiler->moment_count++] =
 		(struct replay_moment){time_ns, compiler->live_bytes, recorded};
 	replay_record_write(compiler, REPLAY_SAMPLE, 0, is_peak);
@@ -98,13 +87,10 @@ static void moment_write(struct replay_compiler *compiler, uint64_t time_ns, uin
 
 static void sample_write(struct replay_compiler *compiler, const struct trace_event *event)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = sample_heap_bytes(event->sample->heap_resident_bytes);
 
 	if (compiler->payload == REPLAY_PAYLOAD_RECORDED && event->sample->has_runs)
 		replay_large_sample(compiler, event->sample);
-	for (int use = 0; use < TRACE_USES; use++)
-		if (use != TRACE_USE_RECORDER)
-			bytes += event->sample->heap_resident_bytes[use];
 	moment_write(compiler, event->time, event->sample->has_runs ? bytes : REPLAY_UNKNOWN,
 		     false);
 	if (compiler->count >= REPLAY_BATCH_RECORDS)

@@ -100,7 +100,7 @@ struct replay_compiler {
 	struct replay_record *pieces;
 	size_t piece_count, piece_capacity;
 	uint64_t unresolved;       /* blocks taken to be written whole, for want of a sample */
-	bool is_stopped;           /* no memory, or `take` had enough */
+	bool is_stopped;           /* `take` had enough */
 };
 
 /* False when there is no memory. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "replay_work.h"
+#include "sample_peak.h"
 
 enum {
 	ROUNDS_MAX = 64,
@@ -49,8 +50,7 @@ static struct series_sums series_sum(const struct replay_round *round, enum repl
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t bytes = round->samples[i].resident_bytes[space];
 		uint64_t live = round->samples[i].live_bytes;
-		/* Of equals, the one with most live: as in the report. */
-		if (bytes > sums.peak || (bytes == sums.peak && live > sums.peak_live)) {
+		if (sample_is_higher(bytes, live, sums.peak, sums.peak_live)) {
 			sums.peak = bytes;
 			sums.peak_live = live;
 		}

@@ -62,6 +62,19 @@ static inline struct replay_record replay_record_make(enum replay_operation oper
 	return (struct replay_record){number << REPLAY_OPERATION_BITS | operation, bytes};
 }
 
+/* The same with any number of bytes: one record or two. Returns how many. */
+static inline size_t replay_record_split(struct replay_record out[2],
+					 enum replay_operation operation, uint32_t number,
+					 uint64_t bytes)
+{
+	size_t count = 0;
+
+	if (bytes > UINT32_MAX)
+		out[count++] = replay_record_make(REPLAY_WIDE, number, (uint32_t)(bytes >> 32));
+	out[count++] = replay_record_make(operation, number, (uint32_t)bytes);
+	return count;
+}
+
 static inline enum replay_operation replay_record_operation(struct replay_record record)
 {
 	return record.what & ((1 << REPLAY_OPERATION_BITS) - 1);

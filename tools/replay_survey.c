@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "replay_compile.h"
+#include "sample_peak.h"
 
 /* The thread made a call with this event. */
 static void thread_enter(struct replay_survey *survey, uint32_t thread)
@@ -52,14 +53,10 @@ static void call_enter(struct replay_survey *survey, const struct trace_event *e
 
 static void sample_enter(struct replay_survey *survey, const struct trace_event *event)
 {
-	uint64_t bytes = 0;
-
 	survey->samples++;
 	if (!event->sample->has_runs)
 		return;
-	for (int use = 0; use < TRACE_USES; use++)
-		if (use != TRACE_USE_RECORDER)
-			bytes += event->sample->heap_resident_bytes[use];
+	uint64_t bytes = sample_heap_bytes(event->sample->heap_resident_bytes);
 	if (survey->samples_with_runs++ == 0)
 		survey->heap_time_first = event->time;
 	else
@@ -67,10 +64,8 @@ static void sample_enter(struct replay_survey *survey, const struct trace_event 
 			(double)survey->heap_bytes * (double)(event->time - survey->heap_time);
 	survey->heap_bytes = bytes;
 	survey->heap_time = event->time;
-	/* Of equals, the one with most live: as in the report. */
-	if (bytes > survey->heap_bytes_peak ||
-	    (bytes == survey->heap_bytes_peak &&
-	     survey->live_bytes > survey->heap_peak_live_bytes)) {
+	if (sample_is_higher(bytes, survey->live_bytes, survey->heap_bytes_peak,
+			     survey->heap_peak_live_bytes)) {
 		survey->heap_bytes_peak = bytes;
 		survey->heap_peak_live_bytes = survey->live_bytes;
 	}

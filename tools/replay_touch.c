@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "replay_compile.h"
+#include "room.h"
 
 static const size_t at_none = SIZE_MAX;
 
@@ -51,17 +52,8 @@ static void large_remove(struct replay_compiler *compiler, size_t index)
 void replay_large_allocate(struct replay_compiler *compiler, const struct trace_event *event,
 			   uint64_t touched_bytes)
 {
-	if (compiler->large_count == compiler->large_capacity) {
-		size_t capacity = 2 * compiler->large_capacity + 1024;
-		struct replay_large *large =
-			reallocarray(compiler->large, capacity, sizeof(*large));
-		if (large == NULL) {
-			compiler->is_stopped = true;
-			return;
-		}
-		compiler->large = large;
-		compiler->large_capacity = capacity;
-	}
+	compiler->large = room_grow(compiler->large, &compiler->large_capacity,
+				    compiler->large_count + 1, sizeof(*compiler->large));
 	compiler->large[compiler->large_count++] = (struct replay_large){
 		.address = event->block.address,
 		.bytes = event->block.bytes,
@@ -96,24 +88,15 @@ static int runs_compare(const void *a, const void *b)
 }
 
 /* Have the runs of a sample in order, whatever order they come in. */
-static bool runs_take(struct replay_compiler *compiler, const struct trace_sample *sample)
+static void runs_take(struct replay_compiler *compiler, const struct trace_sample *sample)
 {
-	if (sample->run_count > compiler->run_capacity) {
-		struct trace_run *runs =
-			reallocarray(compiler->runs, sample->run_count, sizeof(*runs));
-		if (runs == NULL) {
-			compiler->is_stopped = true;
-			return false;
-		}
-		compiler->runs = runs;
-		compiler->run_capacity = sample->run_count;
-	}
 	compiler->run_count = sample->run_count;
-	if (sample->run_count > 0) {
-		memcpy(compiler->runs, sample->runs, sample->run_count * sizeof(*sample->runs));
-		qsort(compiler->runs, compiler->run_count, sizeof(*sample->runs), runs_compare);
-	}
-	return true;
+	if (sample->run_count == 0)
+		return;
+	compiler->runs = room_grow(compiler->runs, &compiler->run_capacity, sample->run_count,
+				   sizeof(*compiler->runs));
+	memcpy(compiler->runs, sample->runs, sample->run_count * sizeof(*sample->runs));
+	qsort(compiler->runs, compiler->run_count, sizeof(*sample->runs), runs_compare);
 }
 
 /* The first run of which something lies beyond `begin`. */
@@ -176,26 +159,13 @@ static struct residence residence_of(const struct replay_compiler *compiler,
 
 /* ---- pieces ---- */
 
-static bool piece_add(struct replay_compiler *compiler, enum replay_operation operation,
+static void piece_add(struct replay_compiler *compiler, enum replay_operation operation,
 		      uint32_t number, uint64_t bytes)
 {
-	enum { WORD_BITS = 32 };
-
-	if (compiler->piece_count + 2 > compiler->piece_capacity) {
-		size_t capacity = 2 * compiler->piece_capacity + 1024;
-		struct replay_record *pieces =
-			reallocarray(compiler->pieces, capacity, sizeof(*pieces));
-		if (pieces == NULL)
-			return false;
-		compiler->pieces = pieces;
-		compiler->piece_capacity = capacity;
-	}
-	if (bytes > UINT32_MAX)
-		compiler->pieces[compiler->piece_count++] = replay_record_make(
-			REPLAY_WIDE, number, (uint32_t)(bytes >> WORD_BITS));
-	compiler->pieces[compiler->piece_count++] =
-		replay_record_make(operation, number, (uint32_t)bytes);
-	return true;
+	compiler->pieces = room_grow(compiler->pieces, &compiler->piece_capacity,
+				     compiler->piece_count + 2, sizeof(*compiler->pieces));
+	compiler->piece_count += replay_record_split(&compiler->pieces[compiler->piece_count],
+						     operation, number, bytes);
 }
 
 /* The record at `at` becomes one for each part of the block. */
@@ -205,23 +175,12 @@ static void written_add(struct replay_compiler *compiler, const struct replay_la
 	size_t first = compiler->piece_count, run = run_find(compiler, large->address);
 	uint64_t from, to;
 
-	if (compiler->written_count == compiler->written_capacity) {
-		size_t capacity = 2 * compiler->written_capacity + 256;
-		struct replay_written *written =
-			reallocarray(compiler->written, capacity, sizeof(*written));
-		if (written == NULL) {
-			compiler->is_stopped = true;
-			return;
-		}
-		compiler->written = written;
-		compiler->written_capacity = capacity;
+	while (part_next(compiler, large, &run, &from, &to)) {
+		piece_add(compiler, REPLAY_FROM, large->number, from);
+		piece_add(compiler, REPLAY_TOUCH, large->number, to);
 	}
-	while (part_next(compiler, large, &run, &from, &to))
-		if (!piece_add(compiler, REPLAY_FROM, large->number, from) ||
-		    !piece_add(compiler, REPLAY_TOUCH, large->number, to)) {
-			compiler->is_stopped = true;
-			return;
-		}
+	compiler->written = room_grow(compiler->written, &compiler->written_capacity,
+				      compiler->written_count + 1, sizeof(*compiler->written));
 	compiler->written[compiler->written_count++] =
 		(struct replay_written){ at, first, compiler->piece_count - first };
 }
@@ -302,8 +261,7 @@ static void large_grow(struct replay_compiler *compiler, struct replay_large *la
 
 void replay_large_sample(struct replay_compiler *compiler, const struct trace_sample *sample)
 {
-	if (!runs_take(compiler, sample))
-		return;
+	runs_take(compiler, sample);
 	/* What waits comes first: a record more can empty the buffer, and then nothing may wait. */
 	for (size_t i = 0; i < compiler->large_count;) {
 		struct replay_large *large = &compiler->large[i];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "report_block.h"
+#include "sample_peak.h"
 
 enum {
 	INTERVAL_FIRST = 1024,
@@ -269,12 +270,12 @@ static void ratio_add(struct report_count *count, const struct report_point *poi
 	count->ratio_last = requested > 0 ? (double)point->heap_bytes / (double)requested : 0;
 }
 
-/* More resident; among equals, more requested. */
+/* Is it the peak so far? The first one is. */
 static bool is_higher(const struct report_point *point, const struct report_point *peak)
 {
-	if (peak->ordinal == 0 || point->heap_bytes != peak->heap_bytes)
-		return peak->ordinal == 0 || point->heap_bytes > peak->heap_bytes;
-	return point->terms[REPORT_REQUESTED] > peak->terms[REPORT_REQUESTED];
+	return peak->ordinal == 0 ||
+	       sample_is_higher(point->heap_bytes, point->terms[REPORT_REQUESTED],
+				peak->heap_bytes, peak->terms[REPORT_REQUESTED]);
 }
 
 static void sample_take(struct report_count *count, const struct trace_sample *sample)

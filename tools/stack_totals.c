@@ -9,6 +9,7 @@
 
 #include "heap_figures.h"
 #include "room.h"
+#include "sample_peak.h"
 
 enum { SLOTS_MIN = 1024 };
 
@@ -125,20 +126,14 @@ static void block_go(struct stack_totals *totals, const struct trace_event *even
 	totals->bytes_live -= block->bytes;
 }
 
-/* Is more of the heap resident than ever before? */
+/* Is it the heap's peak so far? */
 static bool is_most_resident(struct stack_totals *totals, const struct trace_event *event)
 {
-	uint64_t resident = 0;
-
 	if (event->kind != TRACE_SAMPLE || !event->sample->has_runs)
 		return false;
-	for (int use = 0; use < TRACE_USES; use++)
-		if (use != TRACE_USE_RECORDER)
-			resident += event->sample->heap_resident_bytes[use];
-	/* Of equals, the one with most live: as in the report. */
-	if (resident < totals->resident_bytes_peak ||
-	    (resident == totals->resident_bytes_peak &&
-	     totals->bytes_live <= totals->resident_peak_bytes_live))
+	uint64_t resident = sample_heap_bytes(event->sample->heap_resident_bytes);
+	if (!sample_is_higher(resident, totals->bytes_live, totals->resident_bytes_peak,
+			      totals->resident_peak_bytes_live))
 		return false;
 	totals->resident_bytes_peak = resident;
 	totals->resident_peak_bytes_live = totals->bytes_live;
