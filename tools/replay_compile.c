@@ -27,6 +27,7 @@ bool replay_compiler_init(struct replay_compiler *compiler, const struct replay_
 		.survey = survey,
 		.payload = payload,
 		.page_bytes = page_bytes,
+		.share.page_bytes = page_bytes,
 		.take = take,
 		.context = context,
 		.stride = survey->events / MOMENTS_WANTED + 1,
@@ -44,7 +45,7 @@ void replay_compiler_finish(struct replay_compiler *compiler)
 	free(compiler->moments);
 	free(compiler->large);
 	free(compiler->large_of);
-	free(compiler->runs);
+	replay_share_finish(&compiler->share);
 	free(compiler->written);
 	free(compiler->pieces);
 	*compiler = (struct replay_compiler){0};
@@ -178,6 +179,10 @@ bool replay_compiler_event(struct replay_compiler *compiler, const struct trace_
 		break;
 	case TRACE_SAMPLE:
 		sample_write(compiler, event);
+		break;
+	case TRACE_PAGES:
+		if (compiler->large_of != NULL)
+			replay_share_pages(&compiler->share, event);
 		break;
 	default:
 		break;

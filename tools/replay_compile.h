@@ -8,8 +8,8 @@
  *
  * What a recorded program wrote to its blocks is not in a trace, but each sample says which pages
  * were resident. For the payload `recorded` records are held back until the next sample has told
- * which pages of each large block were: they are written in the replay as soon as the block is
- * there.
+ * which pages of each large block were: what of them it wrote (replay_share.h) is written in the
+ * replay as soon as the block is there.
  */
 #ifndef ALLOT_TOOLS_REPLAY_COMPILE_H
 #define ALLOT_TOOLS_REPLAY_COMPILE_H
@@ -19,6 +19,7 @@
 #include <allot/trace.h>
 
 #include "replay_form.h"
+#include "replay_share.h"
 
 #define REPLAY_UNKNOWN UINT64_MAX
 
@@ -56,15 +57,6 @@ struct replay_moment {
 	uint64_t heap_resident_bytes;  /* what the recording says, or REPLAY_UNKNOWN */
 };
 
-/* A large block: one with pages of its own. */
-struct replay_large {
-	uint64_t address, bytes;
-	uint64_t touched_bytes;  /* of it, as far as records say */
-	size_t at;               /* of its REPLAY_TOUCH record that awaits a sample, or SIZE_MAX */
-	uint32_t number;
-	bool is_gone;            /* freed, but its record waits */
-};
-
 /* What a record that waited became, where that is more than one. */
 struct replay_written {
 	size_t at;               /* of the record, after its REPLAY_WIDE */
@@ -93,8 +85,7 @@ struct replay_compiler {
 	struct replay_large *large;
 	size_t large_count, large_capacity;
 	uint32_t *large_of;        /* by number: index in `large` + 1; 0: none */
-	struct trace_run *runs;    /* of the last sample, by address */
-	size_t run_count, run_capacity;
+	struct replay_share share;
 	struct replay_written *written;
 	size_t written_count, written_capacity;
 	struct replay_record *pieces;

@@ -27,8 +27,8 @@ enum {
 	REPLAY_MESSAGE_BYTES = 256,
 	REPLAY_REASONS_MAX = 32,
 	REPLAY_SPACES = 3,
-	/* Below that a block has no page of its own for certain: see REPLAY_PAYLOAD_RECORDED. */
-	REPLAY_LARGE_BYTES = 8192,
+	/* From there on a block lies on more pages than one: see REPLAY_PAYLOAD_RECORDED. */
+	REPLAY_LARGE_BYTES = 4097,
 	/* Records between two looks at the clock: a write into the pipe, which holds one. */
 	REPLAY_BATCH_RECORDS = 128 * 1024,
 };

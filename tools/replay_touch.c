@@ -3,16 +3,14 @@
  * Replay, the payload `recorded`: what of each large block a program had written to.
  *
  * A block that came since the last sample has a record waiting in the buffer, right behind its
- * allocation; the next sample fills in which of its pages are resident, even if it is freed by
- * then, for its pages stay in the heap. If these are not its first ones it becomes several records,
+ * allocation; the next sample fills in which of its pages it wrote, even if it is freed by then,
+ * for its pages stay in the heap. If these are not its first ones it becomes several records,
  * which are kept aside until the buffer is given out. A block that was there before and has more
  * resident pages than it had gets records in front of the sample.
  *
  * With the right number of pages, but always the first, memory grew that the program had used again
- * and again: each block found other pages resident than the one before it had written to.
- *
- * Pages of a block that something else touched before or after it count as its own: a sample
- * cannot tell. Such pages are resident in the replay as well, whoever touches them.
+ * and again: each block found other pages resident than the one before it had written to. Which
+ * pages count as its own is decided in replay_share.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +47,15 @@ static void large_remove(struct replay_compiler *compiler, size_t index)
 		compiler->large_of[large->number] = (uint32_t)index + 1;
 }
 
+/* A number of 0 to 1 for each event, without order, the same for every row. */
+static float draw_make(uint64_t event_index)
+{
+	uint64_t mixed = (event_index + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+	mixed = (mixed ^ mixed >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	return (float)(mixed >> 40) / (float)(1 << 24);
+}
+
 void replay_large_allocate(struct replay_compiler *compiler, const struct trace_event *event,
 			   uint64_t touched_bytes)
 {
@@ -61,6 +68,7 @@ void replay_large_allocate(struct replay_compiler *compiler, const struct trace_
 								     : event->block.bytes,
 		.at = touch_reserve(compiler, event->number),
 		.number = event->number,
+		.draw = draw_make(compiler->event_index),
 	};
 	compiler->large_of[event->number] = (uint32_t)compiler->large_count;
 }
@@ -80,80 +88,24 @@ uint64_t replay_large_free(struct replay_compiler *compiler, uint32_t number)
 	return touched_bytes;
 }
 
-static int runs_compare(const void *a, const void *b)
-{
-	const struct trace_run *left = a, *right = b;
-
-	return left->address < right->address ? -1 : left->address > right->address;
-}
-
-/* Have the runs of a sample in order, whatever order they come in. */
-static void runs_take(struct replay_compiler *compiler, const struct trace_sample *sample)
-{
-	compiler->run_count = sample->run_count;
-	if (sample->run_count == 0)
-		return;
-	compiler->runs = room_grow(compiler->runs, &compiler->run_capacity, sample->run_count,
-				   sizeof(*compiler->runs));
-	memcpy(compiler->runs, sample->runs, sample->run_count * sizeof(*sample->runs));
-	qsort(compiler->runs, compiler->run_count, sizeof(*sample->runs), runs_compare);
-}
-
-/* The first run of which something lies beyond `begin`. */
-static size_t run_find(const struct replay_compiler *compiler, uint64_t begin)
-{
-	size_t low = 0, high = compiler->run_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (compiler->runs[middle].address + compiler->runs[middle].bytes <= begin)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/*
- * The next resident part of a block, from run `*at` on, as offsets in it; runs that touch are one.
- * False: there is no more.
- */
-static bool part_next(const struct replay_compiler *compiler, const struct replay_large *large,
-		      size_t *at, uint64_t *out_from, uint64_t *out_to)
-{
-	uint64_t begin = large->address, end = large->address + large->bytes;
-	const struct trace_run *runs = compiler->runs;
-
-	if (*at == compiler->run_count || runs[*at].address >= end)
-		return false;
-	uint64_t from = runs[*at].address, to = from;
-	for (; *at < compiler->run_count && runs[*at].address == to && to < end; ++*at)
-		to += runs[*at].bytes;
-	*out_from = from > begin ? from - begin : 0;
-	*out_to = (to < end ? to : end) - begin;
-	return true;
-}
-
-/* What of a block is resident. */
+/* How much a block wrote, and whether that is from its start on. */
 struct residence {
 	uint64_t bytes;
-	uint64_t first_bytes; /* from its start on */
-	size_t parts;
+	bool is_simple;
 };
 
-static struct residence residence_of(const struct replay_compiler *compiler,
-				     const struct replay_large *large)
-{
-	struct residence residence = { 0 };
-	size_t at = run_find(compiler, large->address);
-	uint64_t from, to;
+/* Parts of a block beyond so many are not kept apart. */
+enum { PARTS_MAX = 256 };
 
-	while (part_next(compiler, large, &at, &from, &to)) {
-		residence.bytes += to - from;
-		residence.parts++;
-		if (from == 0)
-			residence.first_bytes = to;
-	}
+static struct residence residence_of(const struct replay_share *share)
+{
+	struct residence residence = {
+		.is_simple = share->part_count == 0 || share->part_count > PARTS_MAX ||
+			     (share->part_count == 1 && share->parts[0].from == 0),
+	};
+
+	for (size_t i = 0; i < share->part_count; i++)
+		residence.bytes += share->parts[i].to - share->parts[i].from;
 	return residence;
 }
 
@@ -172,12 +124,12 @@ static void piece_add(struct replay_compiler *compiler, enum replay_operation op
 static void written_add(struct replay_compiler *compiler, const struct replay_large *large,
 			size_t at)
 {
-	size_t first = compiler->piece_count, run = run_find(compiler, large->address);
-	uint64_t from, to;
+	const struct replay_share *share = &compiler->share;
+	size_t first = compiler->piece_count;
 
-	while (part_next(compiler, large, &run, &from, &to)) {
-		piece_add(compiler, REPLAY_FROM, large->number, from);
-		piece_add(compiler, REPLAY_TOUCH, large->number, to);
+	for (size_t i = 0; i < share->part_count; i++) {
+		piece_add(compiler, REPLAY_FROM, large->number, share->parts[i].from);
+		piece_add(compiler, REPLAY_TOUCH, large->number, share->parts[i].to);
 	}
 	compiler->written = room_grow(compiler->written, &compiler->written_capacity,
 				      compiler->written_count + 1, sizeof(*compiler->written));
@@ -220,21 +172,13 @@ void replay_written_take(struct replay_compiler *compiler)
 
 /* ---- samples ---- */
 
-/* Parts of a block beyond so many are not kept apart. */
-enum { PARTS_MAX = 256 };
-
-static bool is_simple(const struct residence *residence)
-{
-	return residence->first_bytes == residence->bytes || residence->parts > PARTS_MAX;
-}
-
 /* A block came since the last sample: its record is filled in. */
 static void large_resolve(struct replay_compiler *compiler, struct replay_large *large)
 {
-	struct residence residence = residence_of(compiler, large);
-
+	replay_share_new(&compiler->share, large);
+	struct residence residence = residence_of(&compiler->share);
 	large->touched_bytes = residence.bytes;
-	if (!is_simple(&residence))
+	if (!residence.is_simple)
 		written_add(compiler, large, large->at);
 	touch_fill(compiler, large, residence.bytes);
 }
@@ -242,26 +186,19 @@ static void large_resolve(struct replay_compiler *compiler, struct replay_large 
 /* A block was there at the last sample. */
 static void large_grow(struct replay_compiler *compiler, struct replay_large *large)
 {
-	struct residence residence = residence_of(compiler, large);
-	size_t run = run_find(compiler, large->address);
-	uint64_t from, to;
+	const struct replay_share *share = &compiler->share;
 
-	if (residence.bytes <= large->touched_bytes)
-		return;
-	large->touched_bytes = residence.bytes;
-	if (is_simple(&residence)) {
-		replay_record_write(compiler, REPLAY_TOUCH, large->number, residence.bytes);
-		return;
-	}
-	while (part_next(compiler, large, &run, &from, &to)) {
-		replay_record_write(compiler, REPLAY_FROM, large->number, from);
-		replay_record_write(compiler, REPLAY_TOUCH, large->number, to);
+	replay_share_old(&compiler->share, large);
+	for (size_t i = 0; i < share->part_count; i++) {
+		large->touched_bytes += share->parts[i].to - share->parts[i].from;
+		replay_record_write(compiler, REPLAY_FROM, large->number, share->parts[i].from);
+		replay_record_write(compiler, REPLAY_TOUCH, large->number, share->parts[i].to);
 	}
 }
 
 void replay_large_sample(struct replay_compiler *compiler, const struct trace_sample *sample)
 {
-	runs_take(compiler, sample);
+	replay_share_begin(&compiler->share, sample, compiler->large, compiler->large_count);
 	/* What waits comes first: a record more can empty the buffer, and then nothing may wait. */
 	for (size_t i = 0; i < compiler->large_count;) {
 		struct replay_large *large = &compiler->large[i];
@@ -274,7 +211,11 @@ void replay_large_sample(struct replay_compiler *compiler, const struct trace_sa
 			i++;
 	}
 	for (size_t i = 0; i < compiler->large_count; i++)
-		large_grow(compiler, &compiler->large[i]);
+		if (compiler->large[i].is_old)
+			large_grow(compiler, &compiler->large[i]);
+		else
+			compiler->large[i].is_old = true;
+	replay_share_end(&compiler->share);
 }
 
 void replay_large_settle(struct replay_compiler *compiler)

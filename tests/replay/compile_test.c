@@ -173,12 +173,14 @@ Test(replay_compile, of_large_blocks_what_a_sample_shows_resident_is_written)
 	};
 	compile(events, 6, REPLAY_PAYLOAD_RECORDED, &survey, &compiler);
 	samples_drop();
-	expect_record(2, REPLAY_TOUCH, 0, 3 * PAGE);
+	expect_record(2, REPLAY_TOUCH, 0, 3 * PAGE - PAGE / 2 + 1);
 	expect_record(3, REPLAY_MALLOC, 1, 100);
 	/* One that was freed before the sample was written to all the same. */
-	expect_record(6, REPLAY_TOUCH, 2, 2 * PAGE);
+	expect_record(6, REPLAY_TOUCH, 2, 2 * PAGE - PAGE / 2 + 1);
 	expect_record(7, REPLAY_FREE, 2, 0);
-	expect_record(8, REPLAY_TOUCH, 0, 5 * PAGE);
+	/* Only what is new, and as many pages wherever the block lies. */
+	expect_record(8, REPLAY_FROM, 0, 3 * PAGE + PAGE / 2);
+	expect_record(9, REPLAY_TOUCH, 0, 5 * PAGE - PAGE / 2 + 1);
 	cr_expect_eq(compiler.unresolved, 0);
 	finish(&survey, &compiler);
 }
@@ -203,16 +205,16 @@ Test(replay_compile, of_a_large_block_the_pages_are_written_that_were)
 	compile(events, 4, REPLAY_PAYLOAD_RECORDED, &survey, &compiler);
 	samples_drop();
 	expect_record(1, REPLAY_FROM, 0, 0);
-	expect_record(2, REPLAY_TOUCH, 0, PAGE - 0x10);
-	expect_record(3, REPLAY_FROM, 0, 3 * PAGE - 0x10);
-	expect_record(4, REPLAY_TOUCH, 0, 5 * PAGE - 0x10);
-	expect_record(5, REPLAY_FROM, 0, 9 * PAGE - 0x10);
+	expect_record(2, REPLAY_TOUCH, 0, 1);
+	expect_record(3, REPLAY_FROM, 0, 3 * PAGE - 0x10 + PAGE / 2);
+	expect_record(4, REPLAY_TOUCH, 0, 5 * PAGE - 0x10 - PAGE / 2 + 1);
+	expect_record(5, REPLAY_FROM, 0, 9 * PAGE - 0x10 + PAGE / 2);
 	expect_record(6, REPLAY_TOUCH, 0, 10 * PAGE);
 	expect_record(7, REPLAY_MALLOC, 1, 100);
-	expect_record(8, REPLAY_FROM, 0, PAGE - 0x10);
-	expect_record(9, REPLAY_TOUCH, 0, 3 * PAGE - 0x10);
-	expect_record(10, REPLAY_FROM, 0, 5 * PAGE - 0x10);
-	expect_record(11, REPLAY_TOUCH, 0, 10 * PAGE - 0x10);
+	expect_record(8, REPLAY_FROM, 0, PAGE - 0x10 + PAGE / 2);
+	expect_record(9, REPLAY_TOUCH, 0, 3 * PAGE - 0x10 - PAGE / 2 + 1);
+	expect_record(10, REPLAY_FROM, 0, 5 * PAGE - 0x10 + PAGE / 2);
+	expect_record(11, REPLAY_TOUCH, 0, 9 * PAGE - 0x10 - PAGE / 2 + 1);
 	finish(&survey, &compiler);
 }
 
@@ -227,4 +229,59 @@ Test(replay_compile, without_another_sample_a_large_block_is_written_whole)
 	expect_record(2, REPLAY_TOUCH, 0, 10 * PAGE);
 	cr_expect_eq(compiler.unresolved, 1);
 	finish(&survey, &compiler);
+}
+
+/*
+ * Blocks that are written to a quarter, each on pages of its own; then as many, again and again, in
+ * a stretch of addresses that is all resident. How much of these is taken to be written?
+ */
+static double share_of_reused(uint64_t resident_pages, bool is_given_back)
+{
+	enum { BLOCKS = 20, PAGES = 16, REUSED = 0x9000000 };
+	struct replay_survey survey = { .events = 0 };
+	struct replay_compiler compiler;
+	struct trace_run runs[BLOCKS + 1];
+	struct trace_sample first, second;
+	struct trace_event events[2 * BLOCKS + 4] = { 0 };
+	uint64_t bytes = 0, from = 0;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t address = 0x1000000 + i * UINT64_C(0x100000);
+		runs[i] = (struct trace_run){ address, resident_pages * PAGE, 0 };
+		events[count++] = allocate(i, address, PAGES * PAGE, TRACE_MALLOC);
+	}
+	runs[BLOCKS] = (struct trace_run){ REUSED, BLOCKS * PAGES * PAGE, 0 };
+	events[count++] = sample(&first, runs, BLOCKS + 1);
+	if (is_given_back)
+		events[count++] = (struct trace_event){ .kind = TRACE_PAGES,
+			.pages = TRACE_PAGES_RELEASE, .address = REUSED,
+			.bytes = BLOCKS * PAGES * PAGE };
+	for (uint32_t i = 0; i < BLOCKS; i++)
+		events[count++] = allocate(BLOCKS + i, REUSED + i * PAGES * PAGE, PAGES * PAGE,
+					   TRACE_MALLOC);
+	events[count++] = sample(&second, runs, BLOCKS + 1);
+	compile(events, count, REPLAY_PAYLOAD_RECORDED, &survey, &compiler);
+	for (size_t i = 0; i < record_count; i++) {
+		if (replay_record_number(records[i]) < BLOCKS)
+			continue;
+		if (replay_record_operation(records[i]) == REPLAY_FROM)
+			from = records[i].bytes;
+		if (replay_record_operation(records[i]) != REPLAY_TOUCH)
+			continue;
+		bytes += (records[i].bytes - from + PAGE - 1) / PAGE * PAGE;
+		from = 0;
+	}
+	finish(&survey, &compiler);
+	return (double)bytes / (BLOCKS * PAGES * PAGE);
+}
+
+Test(replay_compile, of_pages_that_were_dirty_the_share_is_written_that_others_wrote)
+{
+	/* The page a block begins in is always written. */
+	cr_expect_float_eq(share_of_reused(4, false), 0.25, 1e-9);
+	cr_expect_float_eq(share_of_reused(16, false), 1, 1e-9);
+	cr_expect_float_eq(share_of_reused(1, false), 1.0 / 16, 1e-9);
+	/* What was given back and is resident again was written since. */
+	cr_expect_float_eq(share_of_reused(4, true), 1, 1e-9);
 }
