@@ -75,10 +75,15 @@ const struct command command_replay = {
 		"well: figures are exact for it, with bounds for nothing and everything of the "
 		"payload written. Huge pages are off there. On memory they are as the system has "
 		"them.",
-		"What the program wrote to is known by the pages that samples show resident, and "
-		"a page that an earlier block had dirtied counts as written by the next. For a "
-		"program that touches little of its blocks other strategies look fatter than they "
-		"are: the bounds of the model tell how far.",
+		"What the program wrote to is known by the pages that samples show resident. Of "
+		"pages that an earlier block had dirtied nobody can tell whether the next wrote to "
+		"them as well: as large a share counts as written as of fresh pages under blocks "
+		"of like size. So RSS and faults are estimates. Each row is replayed once more "
+		"with nothing and once with every page of the payload written, and the figures of "
+		"these are its bounds, lo..hi. Where there is no room to write all, hi is what "
+		"was mapped. For a program that fills its blocks the estimate is good to some per "
+		"cent; for one that leaves most of them untouched it may be far off, within the "
+		"bounds.",
 		"Threads take turns, so what an allocator does only where they meet (an arena "
 		"more) is not seen: with dozens of them the peak may be missed by a tenth.",
 		"Time is the CPU time of the calls with the loop that makes them. What the loop "

@@ -186,6 +186,43 @@ static void model_set(struct replay_row *row, const struct replay_round *round)
 			 (unsigned long long)outcome->pages_compared);
 }
 
+static void both_set(struct replay_row *row, enum replay_column column, double low, double high)
+{
+	if (row->values[column].is_known)
+		bounds_set(row, column, low, high);
+}
+
+void replay_figures_bound(struct replay_row *row, const struct replay_round *chosen,
+			  const struct replay_round *none, const struct replay_round *all)
+{
+	static const char ok[] = "ok";
+	bool has_none = strcmp(none->status, ok) == 0, has_all = strcmp(all->status, ok) == 0;
+	struct series_sums least = { 0 }, most = { 0 };
+
+	if (!replay_row_is_ok(row))
+		return;
+	if (has_none)
+		least = series_sum(none, REPLAY_SPACE_NONE);
+	if (has_all)
+		most = series_sum(all, REPLAY_SPACE_NONE);
+	for (uint64_t i = 0; !has_all && i < chosen->outcome.sample_count; i++) {
+		const struct replay_sample *sample = &chosen->samples[i];
+		if (sample->mapped_bytes > most.peak)
+			most.peak = sample->mapped_bytes;
+		most.mean = (double)most.peak;
+	}
+	if (has_all && all->outcome.resident_bytes_peak > most.peak)
+		most.peak = all->outcome.resident_bytes_peak;
+	both_set(row, REPLAY_PEAK_RSS, (double)least.peak, (double)most.peak);
+	both_set(row, REPLAY_MEAN_RSS, least.mean, most.mean);
+	if (has_none && has_all)
+		both_set(row, REPLAY_MINOR_FAULTS, (double)none->outcome.minor_faults[0],
+			 (double)all->outcome.minor_faults[0]);
+	if (least.peak_live > 0 && most.peak_live > 0)
+		both_set(row, REPLAY_REALIZED, (double)least.peak / (double)least.peak_live - 1,
+			 (double)most.peak / (double)most.peak_live - 1);
+}
+
 static int doubles_compare(const void *a, const void *b)
 {
 	double left = *(const double *)a, right = *(const double *)b;

@@ -20,6 +20,13 @@ static const char *const kinds[] = {
 	[REPLAY_ROW_LOOP] = "memory",
 };
 
+/* Of what a row says about memory. */
+static const char *const labels[] = {
+	[REPLAY_ROW_RECORDING] = "measured", [REPLAY_ROW_ALLOT] = "estimate",
+	[REPLAY_ROW_LIBRARY] = "estimate",   [REPLAY_ROW_MODEL] = "exact on the model",
+	[REPLAY_ROW_LOOP] = "measured",
+};
+
 static void trace_write(struct json *json, const struct replay_run *run)
 {
 	json_open(json, "trace", '{');
@@ -127,7 +134,7 @@ static void row_write(struct json *json, const struct replay_run *run,
 	json_text(json, "conf", row->conf);
 	json_text(json, "library", row->library[0] != '\0' ? row->library : NULL);
 	json_text(json, "on", kinds[row->kind]);
-	json_text(json, "label", row->kind == REPLAY_ROW_MODEL ? "exact on the model" : "measured");
+	json_text(json, "label", labels[row->kind]);
 	json_bool(json, "is_recorded", row->is_recorded);
 	json_text(json, "status", row->status);
 	json_bool(json, "is_live_exact", row->is_live_exact);

@@ -138,7 +138,7 @@ static bool head_give(const struct helper *helper, const struct replay_work *wor
 	struct replay_head head = {
 		.magic = REPLAY_MAGIC,
 		.version = REPLAY_VERSION,
-		.payload = is_calling ? work->payload : REPLAY_PAYLOAD_NONE,
+		.payload = is_calling ? compiler->payload : REPLAY_PAYLOAD_NONE,
 		.thread_count = is_calling ? work->survey->thread_count : 1,
 		.is_empty = !is_calling,
 		.is_verified = work->is_verified,
@@ -230,7 +230,7 @@ static void helper_feed(struct replay_round *round, struct helper *helper, struc
 }
 
 void replay_round_play(struct replay_round *round, const struct replay_work *work,
-		       const struct replay_row *row)
+		       const struct replay_row *row, enum replay_payload payload)
 {
 	char message[REPLAY_TEXT_BYTES];
 	struct helper helper;
@@ -246,7 +246,7 @@ void replay_round_play(struct replay_round *round, const struct replay_work *wor
 	uint64_t page_bytes = trace_info_get(trace)->page_bytes;
 	if (page_bytes == 0)
 		page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-	if (!replay_compiler_init(&compiler, work->survey, work->payload, page_bytes, records_give,
+	if (!replay_compiler_init(&compiler, work->survey, payload, page_bytes, records_give,
 				  &helper))
 		snprintf(round->status, sizeof(round->status), "no memory");
 	else if (!environment_set(work, row) || !helper_start(&helper, work->helper))

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Replay, rows: what their columns mean.
+ *
+ * A label is of a replay: what depends on the pages the program wrote to, which a trace knows by
+ * its samples only, is an estimate, however exactly the replay itself was measured.
  */
 #include "replay_row.h"
 
@@ -9,19 +12,19 @@
 
 const struct replay_column_text replay_columns[REPLAY_COLUMNS] = {
 	[REPLAY_PEAK_RSS] = {
-		"peak_rss_bytes", "peak RSS", "bytes", "measured", REPLAY_BETTER_LESS,
+		"peak_rss_bytes", "peak RSS", "bytes", "estimate", REPLAY_BETTER_LESS,
 		"most resident bytes of the heap, the replaying program's own left out" },
 	[REPLAY_PEAK_RSS_AT_SAMPLES] = {
-		"peak_rss_at_samples_bytes", "at samples", "bytes", "measured", REPLAY_BETTER_LESS,
+		"peak_rss_at_samples_bytes", "at samples", "bytes", "estimate", REPLAY_BETTER_LESS,
 		"the same, only looked at where the recording has samples: to compare with it" },
 	[REPLAY_MEAN_RSS] = {
-		"mean_rss_bytes", "mean RSS", "bytes", "measured", REPLAY_BETTER_LESS,
+		"mean_rss_bytes", "mean RSS", "bytes", "estimate", REPLAY_BETTER_LESS,
 		"resident bytes of the heap, averaged over the recorded time" },
 	[REPLAY_U] = {
 		"u", "U", "share", "measured", REPLAY_BETTER_MORE,
 		"peak utilization: most requested bytes / most writable bytes mapped" },
 	[REPLAY_REALIZED] = {
-		"realized", "realized", "share", "measured", REPLAY_BETTER_LESS,
+		"realized", "realized", "share", "estimate", REPLAY_BETTER_LESS,
 		"realized fragmentation: peak RSS / bytes requested at that moment - 1" },
 	[REPLAY_INTERNAL_SHARE] = {
 		"internal_share", "internal", "share", "exact", REPLAY_BETTER_LESS,
@@ -30,7 +33,7 @@ const struct replay_column_text replay_columns[REPLAY_COLUMNS] = {
 		"pinned_share", "pinned", "share", "exact", REPLAY_BETTER_LESS,
 		"on the model: free bytes on pages with live blocks / resident when most is live" },
 	[REPLAY_MINOR_FAULTS] = {
-		"minor_faults", "faults", "count", "measured", REPLAY_BETTER_LESS,
+		"minor_faults", "faults", "count", "estimate", REPLAY_BETTER_LESS,
 		"page faults of the replay without I/O" },
 	[REPLAY_MAJOR_FAULTS] = {
 		"major_faults", "major", "count", "measured", REPLAY_BETTER_LESS,

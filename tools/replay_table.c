@@ -71,7 +71,7 @@ static void cell_append(char cell[CELL_BYTES], const char *format, ...)
 	va_end(arguments);
 }
 
-/* The value with its bounds, or with its spread in per cent. */
+/* The value with its spread in per cent and its bounds; of the model these alone. */
 static void cell_write(char cell[CELL_BYTES], const struct replay_row *row,
 		       enum replay_column column)
 {
@@ -82,14 +82,16 @@ static void cell_write(char cell[CELL_BYTES], const struct replay_row *row,
 	snprintf(cell, CELL_BYTES, "-");
 	if (value->is_known)
 		value_write(cell, text, value->value);
-	if (value->has_bounds) {
-		value_write(low, text, value->low);
-		value_write(high, text, value->high);
+	value_write(low, text, value->low);
+	value_write(high, text, value->high);
+	if (value->has_bounds && row->kind == REPLAY_ROW_MODEL) {
 		snprintf(cell, CELL_BYTES, "%.20s..%.20s", low, high);
-	} else if (value->has_spread && value->value > 0 &&
-		   100 * value->spread / value->value >= 0.5) {
-		cell_append(cell, " ±%.0f%%", 100 * value->spread / value->value);
+		return;
 	}
+	if (value->has_spread && value->value > 0 && 100 * value->spread / value->value >= 0.5)
+		cell_append(cell, " ±%.0f%%", 100 * value->spread / value->value);
+	if (value->has_bounds && strcmp(text->unit, "share") != 0)
+		cell_append(cell, " (%.20s..%.20s)", low, high);
 }
 
 static bool has_kind(const struct replay_run *run, enum replay_row_kind kind)
@@ -278,8 +280,10 @@ static void notes_write(FILE *out, const struct replay_run *run)
 			is_exact ? "those of the trace" : "not those of the trace", moments);
 	if (has_memory)
 		fprintf(out,
-			"on memory: measured, payload %s; RSS is the kernel's, less the replaying "
-			"program's; U is peak requested / peak writable\n", run->payload);
+			"on memory: RSS and faults are estimates by payload %s, (lo..hi) with "
+			"nothing and every page of the payload written; the rest is measured. "
+			"RSS is the kernel's, less the replaying program's; U is peak requested "
+			"/ peak writable\n", run->payload);
 	if (has_memory && run->threads > 1)
 		fprintf(out, "%" PRIu64 " threads take turns as recorded; calls/s: n/a\n",
 			run->threads);

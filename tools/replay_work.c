@@ -16,7 +16,46 @@
 
 static const char name[] = "replay";
 
-enum { ROUNDS_MAX = 64 };
+enum {
+	ROUNDS_MAX = 64,
+	LINE_BYTES = 128,
+	ROUNDING_MOST = 2, /* what a strategy may need for each byte requested */
+};
+
+/* Bytes that can be had without others having to give way; UINT64_MAX when that is not known. */
+static uint64_t available_bytes(void)
+{
+	char line[LINE_BYTES];
+	unsigned long long kilobytes = UINT64_MAX / 1024;
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "MemAvailable: %llu", &kilobytes) == 1)
+			break;
+	if (file != NULL)
+		fclose(file);
+	return kilobytes * 1024;
+}
+
+/*
+ * The rounds that bound what the program's writes can make of a row. Everything is only written
+ * where there is room for it, for programs ask for far more than they use.
+ */
+static void bounds_replay(struct replay_row *row, const struct replay_work *work,
+			  const struct replay_round *chosen)
+{
+	struct replay_round none = { .status = "" }, all = { .status = "" };
+	uint64_t most_bytes = ROUNDING_MOST * work->survey->live_bytes_peak * work->jobs;
+
+	if (work->payload != REPLAY_PAYLOAD_NONE)
+		replay_round_play(&none, work, row, REPLAY_PAYLOAD_NONE);
+	if (work->payload != REPLAY_PAYLOAD_ALL && most_bytes < available_bytes())
+		replay_round_play(&all, work, row, REPLAY_PAYLOAD_ALL);
+	replay_figures_bound(row, chosen, work->payload == REPLAY_PAYLOAD_NONE ? chosen : &none,
+			     work->payload == REPLAY_PAYLOAD_ALL ? chosen : &all);
+	replay_round_finish(&none);
+	replay_round_finish(&all);
+}
 
 /* In a process of its own: all rounds of a row. */
 static void row_replay(struct replay_row *row, const struct replay_work *work)
@@ -28,9 +67,11 @@ static void row_replay(struct replay_row *row, const struct replay_work *work)
 	if (row->kind == REPLAY_ROW_MODEL)
 		wanted = 1;
 	do
-		replay_round_play(&rounds[count++], work, row);
+		replay_round_play(&rounds[count++], work, row, work->payload);
 	while (count < wanted && strcmp(rounds[count - 1].status, "ok") == 0);
 	replay_figures(row, work, rounds, count);
+	if (row->kind == REPLAY_ROW_ALLOT || row->kind == REPLAY_ROW_LIBRARY)
+		bounds_replay(row, work, &rounds[0]);
 	for (size_t i = 0; i < count; i++)
 		replay_round_finish(&rounds[i]);
 }

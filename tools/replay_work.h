@@ -36,12 +36,18 @@ struct replay_round {
 	char status[REPLAY_TEXT_BYTES];   /* "ok", or what went wrong */
 };
 void replay_round_play(struct replay_round *round, const struct replay_work *work,
-		       const struct replay_row *row);
+		       const struct replay_row *row, enum replay_payload payload);
 void replay_round_finish(struct replay_round *round);
 
 /* Draw the row's figures from its rounds. */
 void replay_figures(struct replay_row *row, const struct replay_work *work,
 		    const struct replay_round *rounds, size_t count);
+/*
+ * On memory: between which bounds they lie, by rounds that wrote nothing and all of the payload.
+ * One that is not ok says nothing of its side: least is 0 then, and most all that was mapped.
+ */
+void replay_figures_bound(struct replay_row *row, const struct replay_round *chosen,
+			  const struct replay_round *none, const struct replay_round *all);
 /* Those of the recording itself. */
 void replay_figures_recorded(struct replay_row *row, const struct replay_survey *survey);
 

@@ -77,7 +77,26 @@ static const struct raw_program drawn = {
 	.seed = 7, .streams = 1, .event_count = 20000, .live_blocks = 2000, .coarseness = 1,
 };
 
-/* Record a Python program that grows, shrinks, copies and clears, on the strategy by itself. */
+/* Run a program with these words on a strategy by itself, and have it write the trace. */
+static void program_record(const char *strategy, const char *const *words)
+{
+	char conf[256], preload[4096];
+	const char *line[WORDS_MAX] = { "/usr/bin/env", "PYTHONMALLOC=malloc", conf, preload };
+	struct capture capture;
+	size_t count = 4;
+
+	snprintf(trace_path, sizeof(trace_path), "/tmp/replay-test-%d.raw", (int)getpid());
+	snprintf(conf, sizeof(conf), "ALLOT_CONF=strategy:%s,front:off,trace_depth:0,trace:%s",
+		 strategy, trace_path);
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", getenv("ALLOT_TEST_LIBRARY"));
+	while (*words != NULL && count + 1 < WORDS_MAX)
+		line[count++] = *words++;
+	cr_assert(capture_run(line, TIMEOUT_S, &capture));
+	cr_assert(capture_exited(&capture, 0), "%s", capture.output);
+	capture_finish(&capture);
+}
+
+/* Record a Python program that grows, shrinks, copies and clears. */
 static void trace_record(void)
 {
 	static const char program[] =
@@ -86,18 +105,8 @@ static void trace_record(void)
 		"x=bytearray(2000000)\n"
 		"for i in range(20): x+=bytes(100000)\n"
 		"e=json.loads(json.dumps(d))\n";
-	char conf[256], preload[4096];
-	struct capture capture;
 
-	snprintf(trace_path, sizeof(trace_path), "/tmp/replay-test-%d.raw", (int)getpid());
-	snprintf(conf, sizeof(conf),
-		 "ALLOT_CONF=strategy:explicit,front:off,trace_depth:0,trace:%s", trace_path);
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", getenv("ALLOT_TEST_LIBRARY"));
-	cr_assert(capture_run((const char *[]){ "/usr/bin/env", "PYTHONMALLOC=malloc", conf,
-						preload, "/usr/bin/python3", "-c", program, NULL },
-			      TIMEOUT_S, &capture));
-	cr_assert(capture_exited(&capture, 0), "%s", capture.output);
-	capture_finish(&capture);
+	program_record("explicit", (const char *[]){ "/usr/bin/python3", "-c", program, NULL });
 }
 
 static void expect_equal_to_kernel(void)
@@ -170,6 +179,49 @@ Test(replay_run, on_memory_the_recorded_strategy_comes_to_the_recorded_peak)
 		  recorded);
 	json_decref(root);
 	unlink(trace_path);
+}
+
+/* Of a program that leaves most of its blocks untouched: what each strategy comes to. */
+Test(replay_run, a_real_run_lies_within_the_bounds)
+{
+	static const char *const strategies[] = { "implicit", "explicit", "simple", "buddy" };
+	const char *const program[] = { getenv("ALLOT_TEST_SPARSE"), NULL };
+	enum { STRATEGIES = sizeof(strategies) / sizeof(strategies[0]) };
+	double low[STRATEGIES], high[STRATEGIES], estimate[STRATEGIES];
+	const json_t *row;
+	size_t i, count = 0;
+
+	program_record("segregated", program);
+	json_t *root = replay_json((const char *[]){ "--strategy", "implicit,explicit,simple,buddy",
+						     "--rounds", "1", "--json", NULL });
+	json_array_foreach(rows_of(root), i, row) {
+		const json_t *bounds = json_object_get(json_object_get(row, "bounds"),
+						       "peak_rss_bytes");
+		if (json_array_size(bounds) != 2)
+			continue;
+		cr_assert_lt(count, STRATEGIES);
+		cr_expect_str_eq(json_string_value(json_object_get(row, "name")),
+				 strategies[count]);
+		cr_expect_str_eq(json_string_value(json_object_get(row, "label")), "estimate");
+		low[count] = json_number_value(json_array_get(bounds, 0));
+		high[count] = json_number_value(json_array_get(bounds, 1));
+		estimate[count++] = value_of(row, "peak_rss_bytes");
+	}
+	json_decref(root);
+	unlink(trace_path);
+	cr_assert_eq(count, STRATEGIES);
+	for (i = 0; i < STRATEGIES; i++) {
+		program_record(strategies[i], program);
+		root = replay_json((const char *[]){ "--strategy", "recorded", "--rounds", "1",
+						     "--json", NULL });
+		double real = value_of(json_array_get(rows_of(root), 0), "peak_rss_bytes");
+		cr_expect(low[i] <= real && real <= high[i], "%s: %g is not within %g to %g",
+			  strategies[i], real, low[i], high[i]);
+		cr_expect_lt(estimate[i], 2 * real, "%s: %g, estimated %g", strategies[i], real,
+			     estimate[i]);
+		json_decref(root);
+		unlink(trace_path);
+	}
 }
 
 Test(replay_run, threads_take_turns_and_live_bytes_are_exact)
