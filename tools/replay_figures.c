@@ -218,9 +218,7 @@ void replay_figures_bound(struct replay_row *row, const struct replay_round *cho
 	if (has_none && has_all)
 		both_set(row, REPLAY_MINOR_FAULTS, (double)none->outcome.minor_faults[0],
 			 (double)all->outcome.minor_faults[0]);
-	if (least.peak_live > 0 && most.peak_live > 0)
-		both_set(row, REPLAY_REALIZED, (double)least.peak / (double)least.peak_live - 1,
-			 (double)most.peak / (double)most.peak_live - 1);
+	/* Realized fragmentation has none: the moment of the peak is another one in each. */
 }
 
 static int doubles_compare(const void *a, const void *b)

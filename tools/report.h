@@ -45,10 +45,13 @@ struct report_advice {
 	char action[REPORT_TEXT_BYTES];
 	char conf[REPORT_TEXT_BYTES]; /* "" : none */
 	const char *risk;
-	/* Only what was measured by a replay. */
+	/* Only what a replay came to. */
 	bool has_effect;
-	const char *effect_metric, *effect_unit;
+	const char *effect_metric, *effect_unit, *effect_label;
 	double before, after;
+	bool has_bounds;              /* of `after`, by what the program writes to its blocks */
+	double after_low, after_high;
+	bool is_uncertain;            /* they do not tell whether it is better */
 	double weight;                /* bytes it is about: the order */
 };
 

@@ -248,9 +248,21 @@ static bool recorded_find(const struct report *report, size_t *out_index)
 	return false;
 }
 
-/* The row that is best by `key`, with its gain over the recorded one beyond both spreads. */
-static bool better_find(const struct report *report, const char *key, bool is_less, size_t recorded,
-			size_t *out_index)
+/* Is a row's figure less than `before` whatever the program wrote to its blocks? */
+static bool is_less_for_certain(const struct report *report, size_t index, const char *key,
+				double before)
+{
+	double low, high;
+
+	return !report_what_if_bounds(report->what_if, index, key, &low, &high) || high < before;
+}
+
+/*
+ * The row that is best by `key`, with its gain over the recorded one beyond both spreads. For one
+ * that shall be certain, its bounds do not reach to what is recorded.
+ */
+static bool better_find(const struct report *report, const char *key, bool is_less, bool is_certain,
+			size_t recorded, size_t *out_index)
 {
 	double before, before_spread, best = 0;
 	bool has = false;
@@ -269,7 +281,8 @@ static bool better_find(const struct report *report, const char *key, bool is_le
 		bool is_repeated = before_spread > 0 && spread > 0;
 		/* Of a time that was measured once nobody knows how far it spreads. */
 		if ((!is_less && !is_repeated) || gain <= before_spread + spread ||
-		    gain < gain_share_least * before)
+		    gain < gain_share_least * before ||
+		    (is_certain && !is_less_for_certain(report, i, key, before)))
 			continue;
 		if (!has || gain > best) {
 			best = gain;
@@ -280,12 +293,35 @@ static bool better_find(const struct report *report, const char *key, bool is_le
 	return has;
 }
 
+/* Of memory: between what it lies by what the program writes, and whether that matters. */
+static void bounds_append(const struct report *report, struct report_advice *advice, size_t index)
+{
+	char low[VALUE_BYTES], high[VALUE_BYTES], before[VALUE_BYTES];
+	size_t length = strlen(advice->observation);
+	bool is_memory = strcmp(advice->effect_unit, "bytes") == 0;
+
+	advice->effect_label = is_memory ? "estimate" : "measured";
+	advice->has_bounds = is_memory &&
+			     report_what_if_bounds(report->what_if, index, advice->effect_metric,
+						   &advice->after_low, &advice->after_high);
+	if (!advice->has_bounds)
+		return;
+	advice->is_uncertain = advice->after_high >= advice->before;
+	snprintf(advice->observation + length, sizeof(advice->observation) - length,
+		 " That is an estimate: it lies between %s and %s, by what the program writes to "
+		 "its blocks, %s %s.", bytes_text(low, advice->after_low),
+		 bytes_text(high, advice->after_high),
+		 advice->is_uncertain ? "so it may also be more than the" : "all below the",
+		 bytes_text(before, advice->before));
+}
+
 /* Say what row `index` brings by `key`, and what it costs by `other`. */
 static void row_advise(struct report *report, const char *title, const char *key, const char *unit,
 		       const char *other, const char *other_name, size_t recorded, size_t index,
 		       double weight)
 {
 	struct report_advice *advice = advice_add(report, title, "what_if", weight);
+	const char *name = strcmp(unit, "bytes") == 0 ? "peak RSS" : "speed";
 	struct report_what_if_row row;
 	double other_before = 0, other_after = 0;
 
@@ -302,13 +338,14 @@ static void row_advise(struct report *report, const char *title, const char *key
 		report_what_if_value(report->what_if, index, other, &other_after, NULL) &&
 		other_before > 0;
 	snprintf(advice->observation, sizeof(advice->observation),
-		 "Replayed on %.64s it changes by %+.1f %%; %s changes by %+.1f %%.", row.name,
-		 100 * (advice->after / advice->before - 1), other_name,
+		 "Replayed on %.64s %s changes by %+.1f %%; %s changes by %+.1f %%.", row.name,
+		 name, 100 * (advice->after / advice->before - 1), other_name,
 		 has_other ? 100 * (other_after / other_before - 1) : 0.0);
 	if (!has_other)
 		snprintf(advice->observation, sizeof(advice->observation),
-			 "Replayed on %.64s it changes by %+.1f %%.", row.name,
+			 "Replayed on %.64s %s changes by %+.1f %%.", row.name, name,
 			 100 * (advice->after / advice->before - 1));
+	bounds_append(report, advice, index);
 	if (row.conf[0] != '\0' || row.strategy[0] != '\0') {
 		const char *prefix = row.conf[0] != '\0' ? "" : "strategy:";
 		const char *value = row.conf[0] != '\0' ? row.conf : row.strategy;
@@ -320,20 +357,29 @@ static void row_advise(struct report *report, const char *title, const char *key
 		snprintf(advice->action, sizeof(advice->action), "Run with %.64s instead.",
 			 row.name);
 	}
-	advice->risk = "measured for this recording; other inputs may differ";
+	if (advice->is_uncertain)
+		strncat(advice->action, ", and look at its peak before relying on it.",
+			sizeof(advice->action) - strlen(advice->action) - 1);
+	advice->risk = advice->is_uncertain
+			       ? "it may need more memory"
+			       : "replayed for this recording; other inputs may differ";
 }
 
 static void what_if_advise(struct report *report)
 {
-	size_t recorded, index;
+	size_t recorded, index, certain = SIZE_MAX;
 	double resident = (double)report->count.peak.heap_bytes;
 
 	if (!recorded_find(report, &recorded))
 		return;
-	if (better_find(report, "peak_rss_bytes", true, recorded, &index))
+	if (better_find(report, "peak_rss_bytes", true, true, recorded, &certain))
 		row_advise(report, "Another configuration is leaner", "peak_rss_bytes", "bytes",
+			   "operations_per_s", "speed", recorded, certain, resident + 3);
+	if (better_find(report, "peak_rss_bytes", true, false, recorded, &index) &&
+	    index != certain)
+		row_advise(report, "Another configuration may be leaner", "peak_rss_bytes", "bytes",
 			   "operations_per_s", "speed", recorded, index, resident + 2);
-	if (better_find(report, "operations_per_s", false, recorded, &index))
+	if (better_find(report, "operations_per_s", false, false, recorded, &index))
 		row_advise(report, "Another configuration is faster", "operations_per_s", "count",
 			   "peak_rss_bytes", "peak RSS", recorded, index, resident + 1);
 }

@@ -50,11 +50,12 @@ static bool words_take(struct argument_scan *scan, struct wanted *wanted)
 	return scan->status == ARGUMENT_GO_ON;
 }
 
-/* The first advice that is a configuration; NULL: nothing measured is better. */
+/* The first advice that is a configuration, and is certain; NULL: nothing is better. */
 static const struct report_advice *conf_find(const struct report *report)
 {
 	for (size_t i = 0; i < report->advice_count; i++)
-		if (report->advice[i].has_effect && report->advice[i].conf[0] != '\0')
+		if (report->advice[i].has_effect && report->advice[i].conf[0] != '\0' &&
+		    !report->advice[i].is_uncertain)
 			return &report->advice[i];
 	return NULL;
 }
@@ -66,13 +67,12 @@ static void text_write(const struct report *report)
 
 	if (best != NULL) {
 		printf("ALLOT_CONF=%s\n", best->conf);
-		printf("# %s: %s -> %s (%+.1f %%), measured by replay\n", best->effect_metric,
+		printf("# %s: %s -> %s (%+.1f %%), %s by replay\n", best->effect_metric,
 		       report_value_text(before, sizeof(before), best->before, best->effect_unit),
 		       report_value_text(after, sizeof(after), best->after, best->effect_unit),
-		       100 * (best->after / best->before - 1));
+		       100 * (best->after / best->before - 1), best->effect_label);
 	} else if (report->what_if != NULL) {
-		puts("# No configuration replayed is better than the recorded one beyond the "
-		     "spread.");
+		puts("# No configuration replayed is better for certain than the recorded one.");
 	} else {
 		puts("# No configuration is advised: nothing was replayed.");
 	}

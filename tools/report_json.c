@@ -307,7 +307,14 @@ void report_json_advice(struct json *json, const struct report *report)
 			json_real(json, "before", advice->before);
 			json_real(json, "after", advice->after);
 			json_text(json, "unit", advice->effect_unit);
-			json_text(json, "label", "measured");
+			json_text(json, "label", advice->effect_label);
+			json_bool(json, "is_certain", !advice->is_uncertain);
+			if (advice->has_bounds) {
+				json_open(json, "bounds", '[');
+				json_real(json, NULL, advice->after_low);
+				json_real(json, NULL, advice->after_high);
+				json_close(json, '[');
+			}
 			json_close(json, '{');
 		} else {
 			json_text(json, "effect", NULL);

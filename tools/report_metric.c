@@ -287,7 +287,7 @@ static void blow_up_add(struct report *report)
 						&best);
 
 	share_set(metric_add(report, "blow_up", "blow-up against the best replayed", "ratio",
-			     "measured",
+			     "estimate",
 			     "peak RSS replayed as recorded / least peak RSS of all replayed",
 			     "Berger and others 2000, with the best instead of the ideal"),
 		  is_known, recorded, best);

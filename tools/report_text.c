@@ -26,6 +26,8 @@ enum {
 	BAR_COLUMNS = 24,
 	LEVELS = 8,
 	WHAT_IF_ROWS = 8,
+	WHAT_IF_COLUMNS = 98, /* for all of its columns */
+	BOUNDS_COLUMNS = 19,
 	ADVICE_ROWS = 4,
 	TLBS_SHOWN = 2, /* both parts of the first processor's */
 	LINE_BYTES = 512,
@@ -252,15 +254,29 @@ static void what_if_cell(const struct report_what_if *what_if, size_t index, con
 	printf(" %*s", width, text);
 }
 
+/* Between what the peak lies. */
+static void what_if_bounds(const struct report_what_if *what_if, size_t index)
+{
+	char low_text[VALUE_BYTES], high_text[VALUE_BYTES], text[2 * VALUE_BYTES + 4] = "n/a";
+	double low, high;
+
+	if (report_what_if_bounds(what_if, index, "peak_rss_bytes", &low, &high))
+		snprintf(text, sizeof(text), "%s..%s",
+			 report_value_text(low_text, sizeof(low_text), low, "bytes"),
+			 report_value_text(high_text, sizeof(high_text), high, "bytes"));
+	printf(" %*s", BOUNDS_COLUMNS, text);
+}
+
 static void what_if_write(const struct screen *screen)
 {
 	const struct report_what_if *what_if = screen->report->what_if;
 	size_t count = report_what_if_count(what_if);
-
+	bool has_mean = screen->columns >= WHAT_IF_COLUMNS;
 	char line[LINE_BYTES];
 
-	snprintf(line, sizeof(line), "%-20s %10s %10s %7s %8s %10s", "what if", "peak RSS",
-		 "mean RSS", "U", "faults", "calls/s");
+	snprintf(line, sizeof(line), "%-20s %10s %*s%*s %7s %8s %10s", "what if", "peak RSS",
+		 BOUNDS_COLUMNS, "between", has_mean ? 11 : 0, has_mean ? "mean RSS" : "", "U",
+		 "faults", "calls/s");
 	heading_write(screen, line);
 	for (size_t i = 0; i < count && i < WHAT_IF_ROWS; i++) {
 		struct report_what_if_row row;
@@ -272,15 +288,18 @@ static void what_if_write(const struct screen *screen)
 			continue;
 		}
 		what_if_cell(what_if, i, "peak_rss_bytes", "bytes", 10);
-		what_if_cell(what_if, i, "mean_rss_bytes", "bytes", 10);
+		what_if_bounds(what_if, i);
+		if (has_mean)
+			what_if_cell(what_if, i, "mean_rss_bytes", "bytes", 10);
 		what_if_cell(what_if, i, "u", "share", 7);
 		what_if_cell(what_if, i, "minor_faults", "count", 8);
 		what_if_cell(what_if, i, "operations_per_s", "count", 10);
-		printf("  %s\n", row.on);
+		printf("  %s\n", has_mean ? row.on : "");
 	}
 	if (count > WHAT_IF_ROWS)
 		printf("  and %zu more, in --json and --html\n", count - WHAT_IF_ROWS);
-	puts("* as recorded");
+	puts("* as recorded. RSS and faults are estimates; between: with nothing and with all of "
+	     "its\n  blocks written");
 }
 
 /* Two lines of the VM lab: what less memory would cost, and how far TLBs reach. */

@@ -87,7 +87,8 @@ bool report_best_find(const struct report *report, size_t *out_index)
 static void best_card(const struct report *report, struct report_card *card)
 {
 	struct report_what_if_row row;
-	double recorded, least;
+	char low_text[VALUE_BYTES], high_text[VALUE_BYTES];
+	double recorded, least, low, high;
 	size_t index;
 
 	memset(card, 0, sizeof(*card));
@@ -102,13 +103,19 @@ static void best_card(const struct report *report, struct report_card *card)
 	report_what_if_value(report->what_if, index, "peak_rss_bytes", &least, NULL);
 	card->metric.value = least;
 	card->metric.is_known = true;
-	card->metric.label = "measured";
+	card->metric.label = "estimate";
 	if (report_what_if_extremes(report->what_if, "peak_rss_bytes", &recorded, &least) &&
 	    recorded > 0)
 		snprintf(card->note, sizeof(card->note), "%.64s, %+.1f %%", row.name,
 			 100 * (least - recorded) / recorded);
 	else
 		snprintf(card->note, sizeof(card->note), "%.64s", row.name);
+	if (!report_what_if_bounds(report->what_if, index, "peak_rss_bytes", &low, &high))
+		return;
+	size_t length = strlen(card->note);
+	snprintf(card->note + length, sizeof(card->note) - length, ", %s to %s",
+		 report_value_text(low_text, sizeof(low_text), low, "bytes"),
+		 report_value_text(high_text, sizeof(high_text), high, "bytes"));
 }
 
 size_t report_cards_make(const struct report *report, struct report_card *cards)

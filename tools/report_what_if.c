@@ -119,6 +119,20 @@ bool report_what_if_value(const struct report_what_if *what_if, size_t index, co
 	return true;
 }
 
+bool report_what_if_bounds(const struct report_what_if *what_if, size_t index, const char *key,
+			   double *out_low, double *out_high)
+{
+	const json_t *row = json_array_get(what_if->rows, index);
+	const json_t *pair = json_object_get(json_object_get(row, "bounds"), key);
+	const json_t *low = json_array_get(pair, 0), *high = json_array_get(pair, 1);
+
+	if (!json_is_number(low) || !json_is_number(high))
+		return false;
+	*out_low = json_number_value(low);
+	*out_high = json_number_value(high);
+	return true;
+}
+
 bool report_what_if_extremes(const struct report_what_if *what_if, const char *key,
 			     double *out_recorded, double *out_least)
 {

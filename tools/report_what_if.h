@@ -35,6 +35,10 @@ void report_what_if_row(const struct report_what_if *what_if, size_t index,
 bool report_what_if_value(const struct report_what_if *what_if, size_t index, const char *key,
 			  double *out_value, double *out_spread);
 
+/* Between what it lies, by what the program wrote to its blocks. False: the replay does not say. */
+bool report_what_if_bounds(const struct report_what_if *what_if, size_t index, const char *key,
+			   double *out_low, double *out_high);
+
 /* The value of the row that replays the recorded configuration, and the least of all on memory. */
 bool report_what_if_extremes(const struct report_what_if *what_if, const char *key,
 			     double *out_recorded, double *out_least);

@@ -218,6 +218,20 @@ def what_if_sorts(pages):
     yield from differ("first row, the least on top", order[0], least)
     if "gave up" not in order[-1]:
         yield f"last row: {order[-1]}"
+    yield from differ("figures with bounds", pages.tab.run(
+        "document.querySelectorAll('main tbody .bounds').length"), len(rows))
+    highest = max(rows, key=lambda r: r["values"]["peak_rss_bytes"])
+    low, high = highest["bounds"]["peak_rss_bytes"]
+    length, to_zero = pages.tab.run(
+        "(() => { const bar = [...document.querySelectorAll('.error .between')]"
+        ".sort((a, b) => a.getAttribute('y2') - b.getAttribute('y2'))[0];"
+        "const [y1, y2] = [+bar.getAttribute('y1'), +bar.getAttribute('y2')];"
+        "const point = [...document.querySelectorAll('circle.point')]"
+        ".reduce((a, b) => +a.getAttribute('cy') < +b.getAttribute('cy') ? a : b);"
+        "return [y1 - y2, y1 - point.getAttribute('cy')]; })()")
+    share = (highest["values"]["peak_rss_bytes"] - low) / (high - low)
+    if length <= 0 or abs(to_zero / length - share) > 0.01:
+        yield f"the bar of {highest['name']} is {length} long, its point {to_zero} from its foot"
 
 
 def slider_answers(pages):

@@ -343,18 +343,28 @@ static const char *file_write(char *path, const char *text)
 	return path;
 }
 
-Test(report_what_if, only_what_a_replay_measured_is_promised)
+static bool has_json_reader(void)
 {
 	char path[] = "/tmp/report_output_test.XXXXXX";
 	char message[512] = "";
-	struct report report;
 
-	program_make();
 	file_write(path, replay);
 	struct report_what_if *probe = report_what_if_open(path, message, sizeof(message));
-	if (probe == NULL && strstr(message, "libjansson") != NULL)
-		cr_skip_test("built without a reader of JSON");
+	bool has = probe != NULL || strstr(message, "libjansson") == NULL;
 	report_what_if_close(probe);
+	unlink(path);
+	return has;
+}
+
+Test(report_what_if, only_what_a_replay_measured_is_promised)
+{
+	char path[] = "/tmp/report_output_test.XXXXXX";
+	struct report report;
+
+	if (!has_json_reader())
+		cr_skip_test("built without a reader of JSON");
+	program_make();
+	file_write(path, replay);
 	report_of(&report, path);
 	const struct report_advice *advice = &report.advice[0];
 	cr_expect(advice->has_effect);
@@ -368,6 +378,45 @@ Test(report_what_if, only_what_a_replay_measured_is_promised)
 	json_check(&report);
 	report_free(&report);
 	unlink(path);
+}
+
+/* The replay with bounds of the leaner row, `high` at most. */
+static void bounded_report(struct report *report, char *path, const char *bounds)
+{
+	char text[2048];
+	const char *at = strstr(replay, "\"values\":{\"peak_rss_bytes\":800000");
+
+	cr_assert_not_null(at);
+	snprintf(text, sizeof(text), "%.*s\"bounds\":{\"peak_rss_bytes\":%s},%s",
+		 (int)(at - replay), replay, bounds, at);
+	program_make();
+	file_write(path, text);
+	report_of(report, path);
+}
+
+Test(report_what_if, advice_that_could_be_wrong_says_so)
+{
+	char path[] = "/tmp/report_output_test.XXXXXX", wide[] = "/tmp/report_output_test.XXXXXX";
+	struct report report;
+
+	if (!has_json_reader())
+		cr_skip_test("built without a reader of JSON");
+	bounded_report(&report, path, "[700000,990000]");
+	cr_expect_not(report.advice[0].is_uncertain);
+	cr_expect_str_eq(report.advice[0].effect_label, "estimate");
+	cr_expect(strstr(report.advice[0].observation, "all below") != NULL, "%s",
+		  report.advice[0].observation);
+	report_free(&report);
+	unlink(path);
+	/* As recorded it is 1000000. */
+	bounded_report(&report, wide, "[100000,1010000]");
+	cr_expect_str_eq(report.advice[0].title, "Another configuration may be leaner");
+	cr_expect(report.advice[0].is_uncertain);
+	cr_expect(strstr(report.advice[0].observation, "may also be more") != NULL, "%s",
+		  report.advice[0].observation);
+	json_check(&report);
+	report_free(&report);
+	unlink(wide);
 }
 
 Test(report_what_if, what_is_no_replay_is_refused)

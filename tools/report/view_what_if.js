@@ -13,6 +13,10 @@
     return A.isNumber(value) ? value : null;
   };
   const spreadOf = (row, key) => A.isNumber(A.get('spread.' + key, row)) ? row.spread[key] : 0;
+  const boundsOf = (row, key) => {
+    const bounds = A.get('bounds.' + key, row);
+    return Array.isArray(bounds) ? bounds : null;
+  };
   const isGood = (row) => !row.status || row.status === 'ok';
   const nameOf = (row) => row.name || row.strategy || '(no name)';
 
@@ -40,12 +44,13 @@
       if (value === null)
         return A.el('span', { class: 'none', text: '\u2013' });
       const base = recorded && valueOf(recorded, column.key);
-      const spread = spreadOf(row, column.key), bounds = A.get('bounds.' + column.key, row);
-      const text = isRelative && base > 0 ? A.text(value / base, 'ratio')
-        : A.text(value, column.unit);
+      const spread = spreadOf(row, column.key), bounds = boundsOf(row, column.key);
+      const textOf = (figure) => isRelative && base > 0 ? A.text(figure / base, 'ratio')
+        : A.text(figure, column.unit);
+      const text = textOf(value);
       const node = A.el(value === most ? 'b' : 'span', {
         class: value === most ? 'best' : null, text,
-        title: A.exact(value, column.unit) + (Array.isArray(bounds)
+        title: A.exact(value, column.unit) + (bounds
           ? `, between ${A.exact(bounds[0], column.unit)} and ` +
           A.exact(bounds[1], column.unit) : ''),
       });
@@ -53,7 +58,9 @@
         class: 'spread', text: ' \u00b1 ' + A.text(spread, column.unit),
       }) : null, value !== most && most !== null && isTied(rows, column, row, most)
         ? A.el('span', { class: 'spread', title: 'Within the spread of the best',
-          text: ' \u2248' }) : null);
+          text: ' \u2248' }) : null, bounds ? A.el('span', { class: 'spread bounds',
+        title: 'With nothing and with all of its blocks written',
+        text: ` ${textOf(bounds[0])}\u2009\u2013\u2009${textOf(bounds[1])}` }) : null);
     };
   }
 
@@ -85,7 +92,9 @@
     panel = A.panelAdd(root, {
       title: 'The same calls, other strategies', class: 'dense',
       note: 'Best of each column in bold; \u00b1 is half the spread of repeated runs, \u2248 ' +
-        'marks what lies within it.' + (unknown.length ? ' Not known of any row: ' +
+        'marks what lies within it. Which pages the program wrote is known by samples only: RSS ' +
+        'and faults are estimates, and what stands behind them is what they come to with nothing ' +
+        'and with all of its blocks written.' + (unknown.length ? ' Not known of any row: ' +
         unknown.map((column) => column.name || column.key).join(', ') + '.' : ''),
       table, rows: { isMarked: (cells) => cells[cells.length - 1].is_recorded },
       controls: recorded ? [A.choice('Figures', [['', 'as they are'],
@@ -110,15 +119,20 @@
     return points;
   }
 
+  /* Between what the peak of a point lies: bounds, or else the spread. */
+  function reachOf(point) {
+    const spread = spreadOf(point.row, 'peak_rss_bytes');
+    return boundsOf(point.row, 'peak_rss_bytes') || [point.y - spread, point.y + spread];
+  }
+
   function errorBars(frame, points, x, y, speed) {
     const bar = frame.plot.selectAll(null).data(points).enter().append('g')
       .attr('class', 'error');
     bar.append('line').attr('x1', (p) => x(p.x - spreadOf(p.row, speed.key)))
       .attr('x2', (p) => x(p.x + spreadOf(p.row, speed.key)))
       .attr('y1', (p) => y(p.y)).attr('y2', (p) => y(p.y));
-    bar.append('line').attr('y1', (p) => y(p.y - spreadOf(p.row, 'peak_rss_bytes')))
-      .attr('y2', (p) => y(p.y + spreadOf(p.row, 'peak_rss_bytes')))
-      .attr('x1', (p) => x(p.x)).attr('x2', (p) => x(p.x));
+    bar.append('line').attr('class', 'between').attr('y1', (p) => y(reachOf(p)[0]))
+      .attr('y2', (p) => y(reachOf(p)[1])).attr('x1', (p) => x(p.x)).attr('x2', (p) => x(p.x));
   }
 
   /* Names beside their points, moved up where they would lie on each other. */
@@ -157,18 +171,20 @@
     A.panelAdd(root, {
       title: 'Memory against speed',
       note: 'Lower is less memory, further right is faster. Grey: another strategy is no ' +
-        'larger and no slower.',
+        'larger and no slower. A bar up and down: between nothing and all of its blocks written.',
       table: () => ({
         columns: [{ name: 'strategy' }, { name: speed.name, unit: speed.unit },
-          { name: 'peak RSS', unit: 'bytes' }, { name: 'dominated' }],
-        rows: points.map((p) => [nameOf(p.row), p.x, p.y, p.isDominated ? 'yes' : 'no']),
+          { name: 'peak RSS', unit: 'bytes' }, { name: 'at least', unit: 'bytes' },
+          { name: 'at most', unit: 'bytes' }, { name: 'dominated' }],
+        rows: points.map((p) => [nameOf(p.row), p.x, p.y, ...reachOf(p),
+          p.isDominated ? 'yes' : 'no']),
       }),
       draw(panel, width) {
         const frame = A.frameMake(panel, width, 320, { bottom: 46, top: 28, right: 26 });
         const most = d3.max(points, (p) => p.x) * 1.12;
         const x = d3.scaleLinear().domain([0, most])
           .range(speed.better === 'less' ? [frame.width, 0] : [0, frame.width]);
-        const y = d3.scaleLinear().domain([0, d3.max(points, (p) => p.y) * 1.12])
+        const y = d3.scaleLinear().domain([0, d3.max(points, (p) => reachOf(p)[1]) * 1.12])
           .range([frame.height, 0]);
         A.axisBytes(frame, y);
         A.axisBelow(frame, x, (value) => A.tick(value, speed.unit));
