@@ -322,8 +322,9 @@ static void doubts_tell(const struct export *export)
 	const struct trace_info *info = trace_info_get(export->trace);
 
 	if (info->lost_events > 0)
-		notice_write(name, "%s: %" PRIu64 " events or more were lost while it was recorded",
-			     export->path, info->lost_events);
+		notice_write(name, "%s: %" PRIu64 " events or more were lost while it was "
+			     "recorded%s", export->path, info->lost_events, info->lost_time != 0
+			     ? ": what comes after the first of them is left out" : "");
 	if (info->sample_bytes > 0)
 		notice_write(name, "%s: stacks were taken once in %" PRIu64
 			     " bytes; the rest is under " SYMBOLS_NO_STACK, export->path,

@@ -199,6 +199,9 @@ static bool trace_survey(struct trace *trace, struct replay_survey *survey,
 	if (run->damaged[0] != '\0')
 		notice_write(name, "%s: %s%s", run->trace, run->damaged,
 			     damages > 1 ? ", and more" : "");
+	if (trace_info_get(trace)->lost_time != 0)
+		notice_write(name, "%s: events are missing: it is replayed up to the first of them",
+			     run->trace);
 	if (survey->is_out_of_memory)
 		notice_write(name, "no memory");
 	else if (survey->operations == 0)

@@ -51,6 +51,10 @@ static void trace_counts_write(struct json *json, const struct report *report)
 	json_real(json, "bytes_per_event", (double)info->file_bytes / (double)count->ordinal);
 	json_bool(json, "is_complete", info->is_complete);
 	count_write(json, "lost_events", info->lost_events);
+	if (info->lost_time != 0)
+		json_number(json, "lost_time_ns", (int64_t)info->lost_time);
+	else
+		json_text(json, "lost_time_ns", NULL);
 	count_write(json, "repaired", info->repaired);
 	damages_write(json, report);
 	json_number(json, "samples", (int64_t)count->samples);

@@ -39,7 +39,9 @@ static void value_set(struct report_metric *metric, bool is_known, double value)
 
 bool report_has_gaps(const struct report *report)
 {
-	return report->info->lost_events > 0 || report->count.unknown_frees > 0;
+	bool is_cut = report->info->lost_time != 0; /* what there is lacks nothing */
+
+	return (report->info->lost_events > 0 && !is_cut) || report->count.unknown_frees > 0;
 }
 
 static void share_set(struct report_metric *metric, bool is_known, double part, double whole)

@@ -53,8 +53,10 @@ static void damages_say(const struct report *report, const char *command)
 		notice_write(command, "%s: and %zu places more are damaged; the rest was used",
 			     report->path, report->damage_count - REPORT_DAMAGES);
 	if (report->info->lost_events > 0)
-		notice_write(command, "%s: the recorder could not write %llu events, or more",
-			     report->path, (unsigned long long)report->info->lost_events);
+		notice_write(command, "%s: the recorder could not write %llu events, or more%s",
+			     report->path, (unsigned long long)report->info->lost_events,
+			     report->info->lost_time != 0
+				     ? ": what comes after the first of them is left out" : "");
 	if (report->count.stray_blocks > 0)
 		notice_write(command, "%s: %llu blocks lie where the trace tells of no pages: the "
 			     "ledger counts them as untouched", report->path,

@@ -190,18 +190,36 @@ static void sentence_resident(struct report *report)
 		pinner_append(report, report->sentence, sizeof(report->sentence));
 }
 
-void report_sentence_make(struct report *report)
+/* The program went on, and the recording did not. */
+static void lost_append(struct report *report)
+{
+	size_t length = strlen(report->sentence);
+	char time[VALUE_BYTES];
+
+	if (report->info->lost_time == 0)
+		return;
+	snprintf(report->sentence + length, sizeof(report->sentence) - length,
+		 " Events are missing from %s on: all this is of the time before.",
+		 report_value_text(time, sizeof(time), (double)report->info->lost_time, "ns"));
+}
+
+static void sentence_requested(struct report *report)
 {
 	char most[VALUE_BYTES], end[VALUE_BYTES];
 
-	if (report->has_residency) {
-		sentence_resident(report);
-		report_printable(report->sentence);
-		return;
-	}
 	report_value_text(most, sizeof(most), (double)report->count.requested_bytes_peak, "bytes");
 	report_value_text(end, sizeof(end), (double)report->count.requested_bytes, "bytes");
 	snprintf(report->sentence, sizeof(report->sentence),
 		 "The program had %s live at its peak and %s at the end; what was resident the "
 		 "trace does not say.", most, end);
+}
+
+void report_sentence_make(struct report *report)
+{
+	if (report->has_residency)
+		sentence_resident(report);
+	else
+		sentence_requested(report);
+	lost_append(report);
+	report_printable(report->sentence);
 }

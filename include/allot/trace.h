@@ -149,6 +149,11 @@ struct trace_info {
 	bool has_times;
 	bool is_complete;       /* the program's end was seen */
 	uint64_t lost_events;   /* at least so many could not be written */
+	/*
+	 * From when on some are missing; the trace ends there, for what follows would be of blocks
+	 * whose frees nobody knows of. 0: none are, or nobody knows when.
+	 */
+	uint64_t lost_time;
 	uint64_t repaired;      /* events put in order because they could not have been otherwise */
 };
 

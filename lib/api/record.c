@@ -57,7 +57,7 @@ ALLOT_COLD struct record_stream *record_stream_begin(void)
 		return NULL;
 	struct record_stream *stream = stream_take();
 	if (stream == NULL) {
-		atomic_fetch_add(&recorder->writer.header->lost_events, 1);
+		raw_lose(recorder->writer.header, os_ticks() >> RAW_TIME_SHIFT);
 		return NULL;
 	}
 	/* Taken by another thread in between being made and being begun. */

@@ -36,6 +36,8 @@ form_open raw_file_open, packed_file_open;
 /* What a raw header says, but for what depends on the clock. */
 struct raw_header;
 void raw_info_fill(struct trace_dictionary *dictionary, const struct raw_header *header);
+/* From when on events are missing, in units since the start; 0: they are not, or nobody knows. */
+uint64_t raw_lost_units(const struct raw_header *header);
 
 /* Read up to `bytes` at `offset`, whatever interrupts; how much there was. */
 size_t file_read(int descriptor, void *out, size_t bytes, uint64_t offset);

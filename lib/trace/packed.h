@@ -17,7 +17,9 @@
  * bit: more follows). They are small and not compressed, but for frames.
  *
  *   INFO     fields of enum packed_info, once, first
- *   STATE    fields of enum packed_state: the clock and what was lost so far; the last one counts
+ *   STATE    fields of enum packed_state: the clock and what was lost so far; the last one counts.
+ *            The first, behind INFO, has nothing but room: where a write fails for want of space,
+ *            it is written in its place
  *   FRAMES   zstd of: for each frame its number less the last one's, its parent and its address,
  *   each
  *            less that of the frame before, as a zigzag varint
@@ -131,6 +133,7 @@ enum packed_state {
 	PACKED_STATE_LAST_NS,
 	PACKED_STATE_IS_ENDED,
 	PACKED_STATE_LOST_EVENTS,
+	PACKED_STATE_LOST_UNITS, /* from when on events are missing; 0: they are not */
 };
 
 enum packed_module {

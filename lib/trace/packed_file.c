@@ -124,7 +124,7 @@ static const struct trace_source_form packed_form = {
 
 /* The clock, from two kinds of chunk. */
 struct clock {
-	uint64_t start_ticks, start_ns, last_ticks, last_ns, parent_units;
+	uint64_t start_ticks, start_ns, last_ticks, last_ns, parent_units, lost_units;
 };
 
 static const char *text_of(struct trace_dictionary *dictionary, const struct column_reader *field)
@@ -214,6 +214,12 @@ static void info_read(struct trace_dictionary *dictionary, struct clock *clock,
 			info_string(dictionary, which, &field);
 }
 
+static uint64_t later(uint64_t one, uint64_t other)
+{
+	return one > other ? one : other;
+}
+
+/* What was written first may be the last: a state that had its room kept. */
 static void state_read(struct trace_info *info, struct clock *clock, struct column_reader content)
 {
 	struct column_reader field;
@@ -223,16 +229,20 @@ static void state_read(struct trace_info *info, struct clock *clock, struct colu
 	while (field_next(&content, &which, &field, &number))
 		switch (which) {
 		case PACKED_STATE_LAST_TICKS:
-			clock->last_ticks = number;
+			clock->last_ticks = later(clock->last_ticks, number);
 			break;
 		case PACKED_STATE_LAST_NS:
-			clock->last_ns = number;
+			clock->last_ns = later(clock->last_ns, number);
 			break;
 		case PACKED_STATE_IS_ENDED:
 			info->is_complete = number != 0;
 			break;
 		case PACKED_STATE_LOST_EVENTS:
-			info->lost_events = number;
+			info->lost_events = later(info->lost_events, number);
+			break;
+		case PACKED_STATE_LOST_UNITS:
+			if (clock->lost_units == 0 || (number > 0 && number < clock->lost_units))
+				clock->lost_units = number;
 			break;
 		}
 }
@@ -425,6 +435,7 @@ static bool file_begin(struct packed_file *file)
 	file->source.ns_per_unit = rate;
 	info->parent_time = clock_ns(clock.parent_units, rate);
 	info->end_time = clock_ns(last, rate);
+	info->lost_time = clock_ns(clock.lost_units, rate);
 	info->is_complete = info->is_complete && file->chunks.has_index;
 	/* Whoever wrote it did not come to its end: what it held last is missing. */
 	if (!file->chunks.has_index && info->lost_events == 0)

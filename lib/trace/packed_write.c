@@ -96,6 +96,15 @@ void packed_writer_finish(struct packed_writer *writer)
 	memset(writer, 0, sizeof(*writer));
 }
 
+/* Fill in what depends on the content. */
+static void chunk_seal(struct packed_chunk *chunk, const struct column *content)
+{
+	chunk->magic = PACKED_CHUNK_MAGIC;
+	chunk->stored_bytes = (uint32_t)content->used;
+	chunk->content_sum = packed_sum(content->bytes, content->used);
+	chunk->head_sum = packed_sum(chunk, offsetof(struct packed_chunk, head_sum));
+}
+
 /* Write a chunk and keep it for the index. */
 static bool chunk_write(struct packed_writer *writer, struct packed_chunk *chunk,
 			const struct column *content)
@@ -107,10 +116,7 @@ static bool chunk_write(struct packed_writer *writer, struct packed_chunk *chunk
 		writer->error = ENOMEM;
 		return false;
 	}
-	chunk->magic = PACKED_CHUNK_MAGIC;
-	chunk->stored_bytes = (uint32_t)content->used;
-	chunk->content_sum = packed_sum(content->bytes, content->used);
-	chunk->head_sum = packed_sum(chunk, offsetof(struct packed_chunk, head_sum));
+	chunk_seal(chunk, content);
 	uint64_t offset = writer->offset;
 	if (!pieces_write(writer, chunk, sizeof(*chunk), content->bytes, content->used))
 		return false;
@@ -131,6 +137,18 @@ bool packed_write(struct packed_writer *writer, enum packed_kind kind,
 		return false;
 	writer->other_bytes += content->used;
 	return true;
+}
+
+void packed_write_again(struct packed_writer *writer, uint64_t offset, enum packed_kind kind,
+			const struct column *content)
+{
+	struct packed_chunk chunk = {.kind = (uint16_t)kind};
+	struct iovec pieces[2] = {{&chunk, sizeof(chunk)}, {content->bytes, content->used}};
+
+	chunk_seal(&chunk, content);
+	/* A file that cannot be written to at all stays as it is. */
+	if (pwritev(writer->descriptor, pieces, 2, (off_t)offset) < 0)
+		return;
 }
 
 /* ---- compressed chunks -------------------------------------------------------------------- */

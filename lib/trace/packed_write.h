@@ -41,6 +41,9 @@ bool packed_write_events(struct packed_writer *writer, const struct pack *pack, 
 /* The same, compressed as one. */
 bool packed_write_compressed(struct packed_writer *writer, enum packed_kind kind,
 			     const struct column *plain);
+/* What a chunk of as many bytes says at `offset`, in its place, also when writes have failed. */
+void packed_write_again(struct packed_writer *writer, uint64_t offset, enum packed_kind kind,
+			const struct column *content);
 /* The index and the end. */
 bool packed_write_index(struct packed_writer *writer);
 

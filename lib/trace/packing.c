@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,91 +94,6 @@ static bool thread_heard(void *user, uint32_t thread, const char *name)
 	return is_made;
 }
 
-/* ---- info and state ----------------------------------------------------------------------- */
-
-void arguments_join(char *out, const char *arguments, size_t bytes)
-{
-	size_t length = bytes;
-
-	while (length > 0 && arguments[length - 1] == '\0')
-		length--;
-	for (size_t i = 0; i < length; i++)
-		out[i] = arguments[i] == '\0' ? ' ' : arguments[i];
-	out[length < bytes ? length : bytes - 1] = '\0';
-}
-
-static bool field_text(struct column *content, unsigned which, const char *text, size_t bytes)
-{
-	return field_put(content, which, text, strnlen(text, bytes));
-}
-
-static bool info_numbers(struct column *content, const struct raw_header *header)
-{
-	const uint64_t numbers[] = {
-		[PACKED_INFO_PROCESS] = header->process,
-		[PACKED_INFO_PARENT] = header->parent,
-		[PACKED_INFO_PARENT_UNITS] = header->parent_ticks >> RAW_TIME_SHIFT,
-		[PACKED_INFO_START_TICKS] = header->start_ticks,
-		[PACKED_INFO_START_NS] = header->start_ns,
-		[PACKED_INFO_START_UNIX_NS] = header->start_unix_ns,
-		[PACKED_INFO_PAGE_BYTES] = header->page_bytes,
-		[PACKED_INFO_DEPTH] = header->depth,
-		[PACKED_INFO_SAMPLE_BYTES] = header->sample_bytes,
-		[PACKED_INFO_TAG_BYTES] = header->tag_bytes,
-		[PACKED_INFO_HAS_FRONT] = header->has_front,
-	};
-	bool is_made = true;
-
-	for (unsigned i = PACKED_INFO_PROCESS; i < ARRAY_LEN(numbers) && is_made; i++)
-		is_made = field_number(content, i, numbers[i]);
-	return is_made;
-}
-
-static void info_write(struct packing *packing, const struct raw_header *header)
-{
-	struct column content = {0};
-	struct utsname system;
-	char command[RAW_TEXT_BYTES];
-
-	arguments_join(command, header->command, sizeof(command));
-	bool is_made = info_numbers(&content, header) &&
-		       field_text(&content, PACKED_INFO_STRATEGY, header->strategy,
-				  sizeof(header->strategy)) &&
-		       field_text(&content, PACKED_INFO_VERSION, header->library_version,
-				  sizeof(header->library_version)) &&
-		       field_text(&content, PACKED_INFO_COMMAND, command, sizeof(command)) &&
-		       field_text(&content, PACKED_INFO_CONF, header->conf, sizeof(header->conf));
-	if (is_made && uname(&system) == 0)
-		is_made = field_text(&content, PACKED_INFO_HOST, system.nodename,
-				     sizeof(system.nodename)) &&
-			  field_text(&content, PACKED_INFO_KERNEL, system.release,
-				     sizeof(system.release));
-	if (is_made)
-		packed_write(&packing->writer, PACKED_INFO, &content);
-	column_finish(&content);
-}
-
-static uint64_t lost_events(const struct packing *packing, struct raw_header *header)
-{
-	uint64_t lost = atomic_load(&header->lost_events) + packing->writer.lost_events +
-			packing->damaged_slots;
-
-	return lost == 0 && atomic_load(&header->lost) != RAW_LOST_NOTHING ? 1 : lost;
-}
-
-static void state_write(struct packing *packing, struct raw_header *header)
-{
-	struct column content = {0};
-
-	if (field_number(&content, PACKED_STATE_LAST_TICKS, atomic_load(&header->last_ticks)) &&
-	    field_number(&content, PACKED_STATE_LAST_NS, atomic_load(&header->last_ns)) &&
-	    field_number(&content, PACKED_STATE_IS_ENDED, atomic_load(&header->is_ended)) &&
-	    field_number(&content, PACKED_STATE_LOST_EVENTS, lost_events(packing, header)))
-		packed_write(&packing->writer, PACKED_STATE, &content);
-	column_finish(&content);
-	packing->noted_ns = now_ns();
-}
-
 bool packing_open(struct packing *packing, const char *path, bool is_overwritten,
 		  const struct raw_header *header, char *message, size_t message_bytes)
 {
@@ -198,7 +112,7 @@ bool packing_open(struct packing *packing, const char *path, bool is_overwritten
 	packing->listener = (struct raw_listener){frame_heard, module_heard, thread_heard, packing};
 	packing->noted_ns = now_ns();
 	packed_writer_init(&packing->writer, packing->descriptor);
-	info_write(packing, header);
+	packing_info_write(packing, header);
 	return true;
 }
 
@@ -209,7 +123,8 @@ static void pack_write(struct packing *packing, struct packing_stream *stream)
 	if (stream->pack->event_count == 0)
 		return;
 	frames_write(packing);
-	packed_write_events(&packing->writer, stream->pack, stream->stream);
+	if (!packed_write_events(&packing->writer, stream->pack, stream->stream))
+		packing_lost_from(packing, stream->pack->first_time);
 	pack_begin(stream->pack);
 	stream->begun_ns = 0;
 }
@@ -296,8 +211,9 @@ static bool stream_prepare(struct packing *packing, struct packing_stream *strea
 	return stream->pack != NULL;
 }
 
-static void lost_note(struct packing *packing, const char *why)
+static void lost_note(struct packing *packing, uint64_t units, const char *why)
 {
+	packing_lost_from(packing, units);
 	packing->damaged_slots++;
 	if (packing->lost_why[0] == '\0')
 		packing->lost_why = why;
@@ -310,7 +226,7 @@ static void records_add(struct packing *packing, struct packing_stream *stream, 
 			pack_write(packing, stream);
 		if (unlikely(!pack_add(stream->pack, &packing->records[i]))) {
 			packing->writer.lost_events += stream->pack->event_count;
-			lost_note(packing, "out of memory");
+			lost_note(packing, stream->pack->first_time, "out of memory");
 			pack_begin(stream->pack);
 		}
 	}
@@ -320,10 +236,13 @@ size_t packing_slot(struct packing *packing, const struct raw_slot *slot, size_t
 {
 	struct packing_stream *stream = stream_of(packing, slot->stream);
 	enum trace_status status;
+	uint64_t begin = slot->ticks > packing->start_ticks ? slot->ticks - packing->start_ticks
+							     : 0;
 	size_t count;
 
+	begin >>= RAW_TIME_SHIFT;
 	if (stream == NULL || !stream_prepare(packing, stream)) {
-		lost_note(packing, "out of memory");
+		lost_note(packing, begin, "out of memory");
 		return bytes;
 	}
 	if (stream->begun_ns == 0)
@@ -332,7 +251,7 @@ size_t packing_slot(struct packing *packing, const struct raw_slot *slot, size_t
 	while ((status = raw_decode(stream->decoder, packing->records, &count)) == TRACE_OK)
 		records_add(packing, stream, count);
 	if (status == TRACE_DAMAGED)
-		lost_note(packing, stream->decoder->damage);
+		lost_note(packing, begin, stream->decoder->damage);
 	return stream->decoder->next * sizeof(uint64_t);
 }
 
@@ -348,7 +267,8 @@ void packing_note(struct packing *packing, struct raw_header *header)
 		    now - stream->begun_ns > wait_ns_max)
 			pack_write(packing, stream);
 	}
-	state_write(packing, header);
+	packing_state_write(packing, header);
+	packing->noted_ns = now;
 }
 
 /* ---- whole files -------------------------------------------------------------------------- */
@@ -450,12 +370,12 @@ void packing_finish(struct packing *packing, struct raw_header *header, struct t
 		stream_finish(packing, &packing->streams[i]);
 	packing->stream_count = 0;
 	frames_write(packing);
-	state_write(packing, header);
+	packing_state_write(packing, header);
 	packed_write_index(writer);
 	*out = (struct trace_packed){
 		.event_count = writer->event_count,
 		.file_bytes = writer->offset,
-		.lost_events = lost_events(packing, header),
+		.lost_events = packing_lost_events(packing, header),
 		.lost_why = lost_reason(packing, header),
 		.output_error = writer->error,
 		.is_complete = header->is_ended != 0,

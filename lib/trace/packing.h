@@ -33,6 +33,8 @@ struct packing {
 	struct column frames;           /* not written yet */
 	uint32_t last_frame, last_parent;
 	uint64_t last_address;
+	uint64_t note_offset;           /* of the chunk that is written again when writes fail */
+	uint64_t lost_units;            /* since the start: the first of what was lost, or 0 */
 	uint64_t damaged_slots;
 	const char *lost_why;           /* the first reason, or "" */
 	struct trace_record records[TRACE_BATCH];
@@ -54,6 +56,14 @@ bool packing_file(struct packing *packing, int raw_descriptor);
 
 /* Write the rest and the index. */
 void packing_finish(struct packing *packing, struct raw_header *header, struct trace_packed *out);
+
+/* In trace/packing_info.c. What the header says, at the start of the file. */
+void packing_info_write(struct packing *packing, const struct raw_header *header);
+/* How far the recording is, and what it lacks. */
+void packing_state_write(struct packing *packing, struct raw_header *header);
+/* Events are missing from there on, in units since the start. */
+void packing_lost_from(struct packing *packing, uint64_t units);
+uint64_t packing_lost_events(const struct packing *packing, struct raw_header *header);
 
 /* Arguments each ended by a 0, with blanks between, into `out` of the same size, ended by a 0. */
 void arguments_join(char *out, const char *arguments, size_t bytes);

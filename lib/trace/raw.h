@@ -81,6 +81,7 @@ struct raw_header {
 	char library_version[32];
 	char command[RAW_TEXT_BYTES]; /* arguments, each ended by a 0; a last one may be cut off */
 	char conf[RAW_TEXT_BYTES];    /* as in force: "key:value,..." */
+	_Atomic uint64_t lost_units; /* of the clock: from when on events are missing, or 0 */
 };
 
 /* At the start of a slot; records follow. */

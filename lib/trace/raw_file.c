@@ -273,6 +273,15 @@ void raw_info_fill(struct trace_dictionary *dictionary, const struct raw_header 
 		info->lost_events = 1;
 }
 
+uint64_t raw_lost_units(const struct raw_header *header)
+{
+	uint64_t start = header->start_ticks >> RAW_TIME_SHIFT;
+
+	if (header->lost_units == 0)
+		return 0;
+	return header->lost_units > start ? header->lost_units - start : 1;
+}
+
 /* Sort the places into streams. False: out of memory. */
 static bool streams_find(struct raw_file *file)
 {
@@ -319,6 +328,7 @@ static bool file_begin(struct raw_file *file, const struct raw_header *header)
 	if (!streams_find(file))
 		return false;
 	dictionary->info.end_time = clock_ns(last, source->ns_per_unit);
+	dictionary->info.lost_time = clock_ns(raw_lost_units(header), source->ns_per_unit);
 	dictionary_modules_time(dictionary, source->ns_per_unit);
 	return true;
 }

@@ -257,10 +257,22 @@ void raw_thread_name(struct raw_thread *thread, uint32_t number, const char *nam
 	raw_blob(thread, RAW_BLOB_THREAD, &blob, sizeof(blob), NULL, 0);
 }
 
+void raw_lose(struct raw_header *header, uint64_t units)
+{
+	uint64_t first = atomic_load(&header->lost_units);
+
+	atomic_fetch_add(&header->lost_events, 1);
+	while ((first == 0 || units < first) &&
+	       !atomic_compare_exchange_weak(&header->lost_units, &first, units))
+		;
+}
+
+/* The record has its time already. */
 static char *lose(struct raw_thread *thread)
 {
 	if (thread->writer != NULL)
-		atomic_fetch_add(&thread->writer->header->lost_events, 1);
+		raw_lose(thread->writer->header,
+			 thread->last != 0 ? thread->last : os_ticks() >> RAW_TIME_SHIFT);
 	return NULL;
 }
 

@@ -72,6 +72,9 @@ void raw_thread_name(struct raw_thread *thread, uint32_t number, const char *nam
 /* Note the time by both clocks. */
 void raw_note_time(struct raw_writer *writer);
 
+/* An event of this time, in units, cannot be written. */
+void raw_lose(struct raw_header *header, uint64_t units);
+
 /* Room for `bytes` in a new slot, or NULL: the record is lost, and counted. */
 char *raw_claim_slow(struct raw_thread *thread, size_t bytes);
 

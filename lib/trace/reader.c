@@ -24,6 +24,7 @@ struct trace {
 	struct trace_source *source;
 	struct merge merge;
 	size_t told_count; /* messages of the dictionary that the caller had */
+	uint64_t stop_time; /* events from there on are not told */
 	const char *message;
 	bool is_short; /* no memory to look further */
 };
@@ -107,8 +108,16 @@ static struct trace *trace_of(struct trace_source *source)
 
 	if (trace == NULL)
 		return NULL;
+	struct trace_info *info = &source->dictionary->info;
+
 	trace->message = "";
 	trace->source = source;
+	trace->stop_time = info->lost_time != 0 ? info->lost_time : UINT64_MAX;
+	if (info->end_time > trace->stop_time)
+		info->end_time = trace->stop_time;
+	/* Whoever knows when knows that. */
+	if (info->lost_time != 0 && info->lost_events == 0)
+		info->lost_events = 1;
 	if (merge_init(&trace->merge, source))
 		return trace;
 	free(trace);
@@ -236,7 +245,9 @@ enum trace_status trace_next(struct trace *trace, struct trace_event *out)
 	    trace->told_count < DICTIONARY_MESSAGES)
 		return message_tell(trace);
 	enum trace_status status = merge_next(&trace->merge, out);
-	return likely(status == TRACE_OK) ? status : trace_end(trace, status);
+	if (unlikely(status != TRACE_OK))
+		return trace_end(trace, status);
+	return likely(out->time < trace->stop_time) ? TRACE_OK : TRACE_END;
 }
 
 const char *trace_message(const struct trace *trace)

@@ -52,7 +52,8 @@ def trace_block(points):
         "duration_ns": DURATION_NS, "events": 10_412_907, "allocations": 5_240_111,
         "frees": 5_101_882, "resizes": 70_914, "failures": 0, "threads": 4, "frames": 5000,
         "depth": 24, "sample_bytes": 0, "page_bytes": PAGE_BYTES, "file_bytes": 31_234_567,
-        "bytes_per_event": 3.0, "is_complete": True, "lost_events": 0, "repaired": 0,
+        "bytes_per_event": 3.0, "is_complete": True, "lost_events": 0,
+        "lost_time_ns": None, "repaired": 0,
         "damaged": [], "samples": points, "unknown_frees": 12,
     }
 

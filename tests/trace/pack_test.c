@@ -7,10 +7,12 @@
 #include <allot/trace_file.h>
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "random.h"
@@ -128,6 +130,110 @@ Test(pack, many_chunks_of_one_stream)
 {
 	round_trip((struct raw_program){.seed = 77, .streams = 1, .event_count = 300000,
 					.live_blocks = 20000, .frames = 50, .coarseness = 20});
+}
+
+/* ---- what could not be written -------------------------------------------------------------- */
+
+/* Files of this process may have so many bytes; 0: as many as they like. */
+static void file_limit(size_t bytes)
+{
+	struct rlimit limit;
+
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes > 0 ? bytes : limit.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Of `b` all events are the first of `a`, up to the time it gives, and no more. How many. */
+static size_t same_start(struct trace *a, struct trace *b)
+{
+	uint64_t end = trace_info_get(b)->lost_time;
+	struct trace_event left, right;
+	enum trace_status status;
+	size_t count = 0;
+
+	while ((status = trace_next(b, &right)) != TRACE_END) {
+		if (status == TRACE_DAMAGED)
+			continue;
+		cr_assert_eq(status, TRACE_OK);
+		cr_assert_eq(trace_next(a, &left), TRACE_OK);
+		const char *unequal = event_unequal(&left, &right);
+		cr_assert_null(unequal, "event %zu: %s", count, unequal);
+		cr_assert_lt(right.time, end, "event %zu at %llu, not before %llu", count,
+			     (unsigned long long)right.time, (unsigned long long)end);
+		count++;
+	}
+	cr_expect_eq(trace_next(a, &left), TRACE_OK);
+	cr_expect_geq(left.time, end, "at %llu already", (unsigned long long)left.time);
+	cr_expect_leq(trace_info_get(b)->end_time, end);
+	return count;
+}
+
+/* Some streams' last chunks are there, others' are not. */
+Test(pack, where_the_disk_was_full_the_trace_ends)
+{
+	const struct raw_program program = {.seed = 5, .streams = 4, .event_count = 600000,
+					    .live_blocks = 5000, .coarseness = 1};
+	char raw_path[TRACE_PATH_BYTES], path[TRACE_PATH_BYTES], message[MESSAGE_BYTES] = "";
+	struct trace_event *events;
+	struct raw_trace *raw = raw_trace_draw(&program, &events);
+	struct trace_packed packed;
+	size_t bytes;
+
+	free(packed_bytes(raw, &bytes, &packed));
+	trace_path_make(raw_path, ".raw");
+	trace_path_make(path, ".trace");
+	cr_assert(raw_trace_write(raw, raw_path));
+	file_limit(bytes * 3 / 4);
+	cr_assert(trace_pack(raw_path, path, false, &packed, message, sizeof(message)), "%s",
+		  message);
+	file_limit(0);
+	cr_expect_gt(packed.lost_events, 0);
+	struct trace *a = trace_of_raw(raw);
+	struct trace *b = trace_open(path, message, sizeof(message));
+	cr_assert_not_null(b, "%s", message);
+	cr_expect_eq(trace_info_get(b)->lost_events, packed.lost_events);
+	size_t count = same_start(a, b);
+	cr_expect_gt(count, program.event_count / 5);
+	cr_expect_lt(count, packed.event_count, "%zu of %llu: nothing is left out", count,
+		     (unsigned long long)packed.event_count);
+	trace_close(a);
+	trace_close(b);
+	unlink(raw_path);
+	unlink(path);
+	raw_trace_destroy(raw);
+	free(events);
+}
+
+/* The process had no room for what came later; what its other threads still wrote is not told. */
+Test(pack, where_a_process_lost_events_the_trace_ends)
+{
+	const struct raw_program program = {.seed = 6, .streams = 3, .event_count = 30000,
+					    .live_blocks = 1000, .coarseness = 1};
+	struct trace_event *events;
+	struct raw_trace *raw = raw_trace_draw(&program, &events);
+	struct trace_packed packed;
+	size_t bytes;
+	struct trace *whole = trace_of_raw(raw);
+	uint64_t ticks = raw_trace_header(raw)->last_ticks / 2;
+
+	raw_trace_header(raw)->lost_units = ticks >> RAW_TIME_SHIFT;
+	raw_trace_header(raw)->lost_events = 7;
+	struct trace *a = trace_of_raw(raw);
+	size_t count = same_start(whole, a);
+	cr_expect_gt(count, program.event_count / 3);
+	trace_rewind(a);
+	unsigned char *content = packed_bytes(raw, &bytes, &packed);
+	struct trace *b = trace_of_bytes(content, bytes);
+	same_events(a, b, program.seed);
+	cr_expect_eq(trace_info_get(b)->lost_time, trace_info_get(a)->lost_time);
+	trace_close(whole);
+	trace_close(a);
+	trace_close(b);
+	free(content);
+	raw_trace_destroy(raw);
+	free(events);
 }
 
 /* ---- a file that is followed -------------------------------------------------------------- */

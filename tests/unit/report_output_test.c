@@ -318,6 +318,28 @@ Test(report_fail, a_threshold_trips_beyond_its_value_alone)
 	report_free(&report);
 }
 
+/* What there is lacks nothing, so its figures are what they were; but it is not all. */
+Test(report_output, from_when_on_events_are_missing_is_said)
+{
+	struct trace *trace = program_make();
+	struct report report;
+
+	trace_double_info(trace)->lost_events = 3;
+	report_of(&report, NULL);
+	cr_expect_str_eq(report_metric_find(&report, "peak_requested")->label, "estimate");
+	cr_expect_null(strstr(report.sentence, "missing"), "%s", report.sentence);
+	report_free(&report);
+	trace = program_make();
+	trace_double_info(trace)->lost_events = 3;
+	trace_double_info(trace)->lost_time = 21000000;
+	report_of(&report, NULL);
+	cr_expect_str_eq(report_metric_find(&report, "peak_requested")->label, "exact");
+	cr_expect(strstr(report.sentence, "Events are missing from 21.0 ms on") != NULL, "%s",
+		  report.sentence);
+	json_check(&report);
+	report_free(&report);
+}
+
 /* ---- replays ---- */
 
 static const char replay[] =

@@ -18,7 +18,8 @@ TRACE = dict.fromkeys("file format command conf strategy host kernel version".sp
     dict.fromkeys("process parent start_unix_ns duration_ns events allocations frees resizes "
                   "failures threads frames depth page_bytes bytes_per_event samples "
                   "unknown_frees".split(), NUMBER) | \
-    dict.fromkeys("sample_bytes file_bytes lost_events repaired".split(), NUMBER_NULL) | \
+    dict.fromkeys("sample_bytes file_bytes lost_events lost_time_ns repaired".split(),
+                  NUMBER_NULL) | \
     {"is_complete": BOOL, "damaged": [TEXT]}
 METRIC = {"key": TEXT, "name": TEXT, "value": NUMBER_NULL, "unit": TEXT, "label": TEXT,
           "formula": TEXT}

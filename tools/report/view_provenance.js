@@ -20,6 +20,7 @@
       ['samples', 'samples of the kernel\u2019s figures', 'count']]],
     ['How complete it is', [['is_complete', 'complete'],
       ['sample_bytes', 'sampled every', 'bytes'], ['lost_events', 'lost events', 'count'],
+      ['lost_time_ns', 'nothing is known from', 'ns'],
       ['repaired', 'repaired', 'count'], ['unknown_frees', 'frees of unknown blocks', 'count'],
       ['damaged', 'damaged']]],
   ];
