@@ -85,7 +85,11 @@ const struct command command_replay = {
 		"cent; for one that leaves most of them untouched it may be far off, within the "
 		"bounds.",
 		"Threads take turns, so what an allocator does only where they meet (an arena "
-		"more) is not seen: with dozens of them the peak may be missed by a tenth.",
+		"more) is not seen: with dozens of them the peak may be missed by a tenth, which "
+		"is how far it differs from run to run anyway, and a run may lie that far outside "
+		"of the bounds.",
+		"Calls that ask for no memory (malloc_trim, mallopt, madvise) are not in a trace "
+		"and not made again: a program that trims often has less resident than its replay.",
 		"Time is the CPU time of the calls with the loop that makes them. What the loop "
 		"takes without them is said below the table.",
 		NULL },

@@ -90,7 +90,7 @@ struct replay_compiler {
 	size_t written_count, written_capacity;
 	struct replay_record *pieces;
 	size_t piece_count, piece_capacity;
-	uint64_t unresolved;       /* blocks taken to be written whole, for want of a sample */
+	uint64_t unresolved;       /* blocks that no sample tells of */
 	bool is_stopped;           /* `take` had enough */
 };
 
@@ -113,7 +113,7 @@ void replay_large_allocate(struct replay_compiler *compiler, const struct trace_
 uint64_t replay_large_free(struct replay_compiler *compiler, uint32_t number);
 /* A sample says what is resident. */
 void replay_large_sample(struct replay_compiler *compiler, const struct trace_sample *sample);
-/* No sample will say: blocks that wait are taken to be written whole. */
+/* No sample will say: blocks that wait are taken to be written as others were. */
 void replay_large_settle(struct replay_compiler *compiler);
 /* Give out all records, those in `pieces` in the place of what they became of. */
 void replay_written_take(struct replay_compiler *compiler);

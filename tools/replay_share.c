@@ -316,6 +316,14 @@ static void stretch_learn(struct replay_share *share, const struct replay_large 
 	seen_add(&share->seen_all, bytes, written);
 }
 
+/* Of blocks that nothing is seen of. Who asks for one writes to its start. */
+static double stretch_share(const struct replay_share *share, const struct replay_large *large,
+			    const struct stretch *stretch)
+{
+	return stretch->begin < page_second(share, large)
+		       ? 1 : share_of(share, large->bytes, stretch->place);
+}
+
 /*
  * How likely is it that a block that came since the sample before wrote here? With the share s, one
  * of k blocks of which at least one did has done so with s / (1 - (1 - s)^k).
@@ -323,9 +331,7 @@ static void stretch_learn(struct replay_share *share, const struct replay_large 
 static double stretch_chance(const struct replay_share *share, const struct replay_large *large,
 			     const struct stretch *stretch)
 {
-	/* Who asks for a block writes to its start. */
-	double chance = stretch->begin < page_second(share, large)
-				? 1 : share_of(share, large->bytes, stretch->place);
+	double chance = stretch_share(share, large, stretch);
 
 	/* Of what was given back with the block nothing can be seen. */
 	if (!stretch->is_resident)
@@ -376,6 +382,20 @@ void replay_share_new(struct replay_share *share, const struct replay_large *lar
 	for (uint64_t at = large->address; at < end; at = stretch.end) {
 		stretch = stretch_at(share, large, at);
 		if ((double)large->draw < stretch_chance(share, large, &stretch))
+			part_add(share, at - large->address, stretch.end - large->address);
+	}
+	parts_trim(share, large);
+}
+
+void replay_share_unseen(struct replay_share *share, const struct replay_large *large)
+{
+	uint64_t end = large->address + large->bytes;
+	struct stretch stretch;
+
+	share->part_count = 0;
+	for (uint64_t at = large->address; at < end; at = stretch.end) {
+		stretch = stretch_at(share, large, at);
+		if ((double)large->draw < stretch_share(share, large, &stretch))
 			part_add(share, at - large->address, stretch.end - large->address);
 	}
 	parts_trim(share, large);

@@ -77,6 +77,8 @@ void replay_share_begin(struct replay_share *share, const struct trace_sample *s
 			const struct replay_large *large, size_t count);
 /* What a block that came since the sample before wrote to, into `parts`. */
 void replay_share_new(struct replay_share *share, const struct replay_large *large);
+/* What one is likely to have written to that no sample tells of. */
+void replay_share_unseen(struct replay_share *share, const struct replay_large *large);
 /* What one that was there wrote to since then. */
 void replay_share_old(struct replay_share *share, const struct replay_large *large);
 /* The sample is done with. */

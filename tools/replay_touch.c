@@ -172,10 +172,9 @@ void replay_written_take(struct replay_compiler *compiler)
 
 /* ---- samples ---- */
 
-/* A block came since the last sample: its record is filled in. */
-static void large_resolve(struct replay_compiler *compiler, struct replay_large *large)
+/* A block that waits wrote to what was found: its record is filled in. */
+static void large_fill(struct replay_compiler *compiler, struct replay_large *large)
 {
-	replay_share_new(&compiler->share, large);
 	struct residence residence = residence_of(&compiler->share);
 	large->touched_bytes = residence.bytes;
 	if (!residence.is_simple)
@@ -203,8 +202,10 @@ void replay_large_sample(struct replay_compiler *compiler, const struct trace_sa
 	for (size_t i = 0; i < compiler->large_count;) {
 		struct replay_large *large = &compiler->large[i];
 
-		if (large->at != at_none)
-			large_resolve(compiler, large);
+		if (large->at != at_none) {
+			replay_share_new(&compiler->share, large);
+			large_fill(compiler, large);
+		}
 		if (large->is_gone)
 			large_remove(compiler, i);
 		else
@@ -224,8 +225,8 @@ void replay_large_settle(struct replay_compiler *compiler)
 		struct replay_large *large = &compiler->large[i];
 
 		if (large->at != at_none) {
-			touch_fill(compiler, large, large->bytes);
-			large->touched_bytes = large->bytes;
+			replay_share_unseen(&compiler->share, large);
+			large_fill(compiler, large);
 			compiler->unresolved++;
 		}
 		if (large->is_gone)

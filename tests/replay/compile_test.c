@@ -233,9 +233,10 @@ Test(replay_compile, without_another_sample_a_large_block_is_written_whole)
 
 /*
  * Blocks that are written to a quarter, each on pages of its own; then as many, again and again, in
- * a stretch of addresses that is all resident. How much of these is taken to be written?
+ * a stretch of addresses that is all resident, before the next sample or the end. How much of these
+ * is taken to be written?
  */
-static double share_of_reused(uint64_t resident_pages, bool is_given_back)
+static double share_of_reused(uint64_t resident_pages, bool is_given_back, bool is_seen)
 {
 	enum { BLOCKS = 20, PAGES = 16, REUSED = 0x9000000 };
 	struct replay_survey survey = { .events = 0 };
@@ -260,7 +261,8 @@ static double share_of_reused(uint64_t resident_pages, bool is_given_back)
 	for (uint32_t i = 0; i < BLOCKS; i++)
 		events[count++] = allocate(BLOCKS + i, REUSED + i * PAGES * PAGE, PAGES * PAGE,
 					   TRACE_MALLOC);
-	events[count++] = sample(&second, runs, BLOCKS + 1);
+	if (is_seen)
+		events[count++] = sample(&second, runs, BLOCKS + 1);
 	compile(events, count, REPLAY_PAYLOAD_RECORDED, &survey, &compiler);
 	for (size_t i = 0; i < record_count; i++) {
 		if (replay_record_number(records[i]) < BLOCKS)
@@ -279,9 +281,11 @@ static double share_of_reused(uint64_t resident_pages, bool is_given_back)
 Test(replay_compile, of_pages_that_were_dirty_the_share_is_written_that_others_wrote)
 {
 	/* The page a block begins in is always written. */
-	cr_expect_float_eq(share_of_reused(4, false), 0.25, 1e-9);
-	cr_expect_float_eq(share_of_reused(16, false), 1, 1e-9);
-	cr_expect_float_eq(share_of_reused(1, false), 1.0 / 16, 1e-9);
+	cr_expect_float_eq(share_of_reused(4, false, true), 0.25, 1e-9);
+	cr_expect_float_eq(share_of_reused(16, false, true), 1, 1e-9);
+	cr_expect_float_eq(share_of_reused(1, false, true), 1.0 / 16, 1e-9);
+	/* So it is of blocks that no sample tells of. */
+	cr_expect_float_eq(share_of_reused(4, false, false), 0.25, 1e-9);
 	/* What was given back and is resident again was written since. */
-	cr_expect_float_eq(share_of_reused(4, true), 1, 1e-9);
+	cr_expect_float_eq(share_of_reused(4, true, true), 1, 1e-9);
 }
