@@ -7,14 +7,13 @@
  */
 #include "replay_share.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "room.h"
 
 /* Fewer bytes say nothing of a share. */
-enum { SEEN_PAGES_MIN = 16 };
+enum { SEEN_PAGES_MIN = 16, BITS = 64 };
 
 /* ---- ranges ---- */
 
@@ -22,7 +21,7 @@ static void range_add(struct replay_ranges *ranges, uint64_t begin, uint64_t end
 {
 	ranges->all = room_grow(ranges->all, &ranges->capacity, ranges->count + 1,
 				sizeof(*ranges->all));
-	ranges->all[ranges->count++] = (struct replay_range){ begin, end, blocks };
+	ranges->all[ranges->count++] = (struct replay_range){ begin, end, blocks, 0 };
 }
 
 static int ranges_compare(const void *a, const void *b)
@@ -65,14 +64,14 @@ static size_t range_find(const struct replay_ranges *ranges, uint64_t address)
 }
 
 /* The range with the address, or NULL. `*stop` comes down to where that changes. */
-static const struct replay_range *range_at(const struct replay_ranges *ranges, uint64_t address,
-					   uint64_t *stop)
+static struct replay_range *range_at(const struct replay_ranges *ranges, uint64_t address,
+				     uint64_t *stop)
 {
 	size_t index = range_find(ranges, address);
 
 	if (index == ranges->count)
 		return NULL;
-	const struct replay_range *range = &ranges->all[index];
+	struct replay_range *range = &ranges->all[index];
 	bool is_in = range->begin <= address;
 	uint64_t edge = is_in ? range->end : range->begin;
 	if (edge < *stop)
@@ -106,13 +105,9 @@ static void range_remove(struct replay_ranges *ranges, uint64_t begin, uint64_t 
 
 void replay_share_pages(struct replay_share *share, const struct trace_event *event)
 {
-	uint64_t end = event->address + event->bytes;
-
-	range_remove(&share->stale, event->address, end);
+	range_remove(&share->stale, event->address, event->address + event->bytes);
 	if (event->pages == TRACE_PAGES_MOVE)
 		range_remove(&share->stale, event->old_address, event->old_address + event->bytes);
-	if (event->pages == TRACE_PAGES_UNMAP || event->pages == TRACE_PAGES_RELEASE)
-		range_add(&share->given, event->address, end, 0);
 }
 
 /* Where a block begins, or ends. */
@@ -175,7 +170,6 @@ void replay_share_end(struct replay_share *share)
 
 	share->stale = share->resident;
 	share->resident = before;
-	share->given.count = 0;
 }
 
 void replay_share_finish(struct replay_share *share)
@@ -183,7 +177,6 @@ void replay_share_finish(struct replay_share *share)
 	free(share->resident.all);
 	free(share->stale.all);
 	free(share->fresh.all);
-	free(share->given.all);
 	free(share->covered.all);
 	free(share->edges);
 	free(share->parts);
@@ -230,8 +223,8 @@ static double share_of(const struct replay_share *share, uint64_t bytes, unsigne
 struct stretch {
 	uint64_t begin, end;
 	unsigned place;
-	uint32_t blocks; /* that came since the sample before and lay here, this one among them */
-	bool is_resident, is_stale, is_given;
+	bool is_resident, is_stale;
+	struct replay_range *covered; /* by blocks that came since the sample before, or NULL */
 };
 
 /* Where the page ends that the block begins in. */
@@ -260,9 +253,7 @@ static struct stretch stretch_at(const struct replay_share *share, const struct 
 		stretch.end = second;
 	stretch.is_resident = range_at(&share->resident, address, &stretch.end) != NULL;
 	stretch.is_stale = range_at(&share->stale, address, &stretch.end) != NULL;
-	stretch.is_given = range_at(&share->given, address, &stretch.end) != NULL;
-	const struct replay_range *covered = range_at(&share->covered, address, &stretch.end);
-	stretch.blocks = covered != NULL ? covered->blocks : 0;
+	stretch.covered = range_at(&share->covered, address, &stretch.end);
 	return stretch;
 }
 
@@ -324,25 +315,6 @@ static double stretch_share(const struct replay_share *share, const struct repla
 		       ? 1 : share_of(share, large->bytes, stretch->place);
 }
 
-/*
- * How likely is it that a block that came since the sample before wrote here? With the share s, one
- * of k blocks of which at least one did has done so with s / (1 - (1 - s)^k).
- */
-static double stretch_chance(const struct replay_share *share, const struct replay_large *large,
-			     const struct stretch *stretch)
-{
-	double chance = stretch_share(share, large, stretch);
-
-	/* Of what was given back with the block nothing can be seen. */
-	if (!stretch->is_resident)
-		return stretch->is_given && large->is_gone ? chance : 0;
-	if (stretch->is_stale)
-		return chance;
-	if (stretch->blocks <= 1 || chance >= 1)
-		return 1;
-	return chance > 0 ? chance / (1 - pow(1 - chance, stretch->blocks)) : 1.0 / stretch->blocks;
-}
-
 /* Learn from the blocks that came since the sample before. */
 static void new_learn(struct replay_share *share, const struct replay_large *large)
 {
@@ -351,7 +323,7 @@ static void new_learn(struct replay_share *share, const struct replay_large *lar
 
 	for (uint64_t at = large->address; at < end; at = stretch.end) {
 		stretch = stretch_at(share, large, at);
-		if (!stretch.is_stale && stretch.blocks == 1)
+		if (!stretch.is_stale && stretch.covered != NULL && stretch.covered->blocks == 1)
 			stretch_learn(share, large, &stretch, true);
 	}
 }
@@ -365,12 +337,39 @@ void replay_share_begin(struct replay_share *share, const struct trace_sample *s
 		range_add(&share->resident, sample->runs[i].address,
 			  sample->runs[i].address + sample->runs[i].bytes, 0);
 	ranges_join(&share->resident);
-	ranges_join(&share->given);
 	fresh_find(share);
 	/* Before anything is decided. */
 	for (size_t i = 0; i < count; i++)
 		if (!large[i].is_old && !large[i].is_gone)
 			new_learn(share, &large[i]);
+}
+
+/* The 64ths of the covered range that the stretch has part in. */
+static uint64_t stretch_bits(const struct stretch *stretch)
+{
+	const struct replay_range *covered = stretch->covered;
+	uint64_t step = (covered->end - covered->begin) / BITS + 1;
+	uint64_t first = (stretch->begin - covered->begin) / step;
+	uint64_t last = (stretch->end - 1 - covered->begin) / step;
+
+	return UINT64_MAX >> (BITS - 1 - (last - first)) << first;
+}
+
+/*
+ * Did a block that came since the sample before write here? As likely as others did; but if nobody
+ * was there before, and of those that came since nobody else did, then this one.
+ */
+static bool stretch_is_written(const struct replay_share *share, const struct replay_large *large,
+			       const struct stretch *stretch)
+{
+	const struct replay_range *covered = stretch->covered;
+	bool is_last = covered != NULL && covered->blocks == 1 &&
+		       (stretch_bits(stretch) & ~covered->written) != 0;
+
+	if (!stretch->is_resident)
+		return false;
+	return (is_last && !stretch->is_stale) ||
+	       (double)large->draw < stretch_share(share, large, stretch);
 }
 
 void replay_share_new(struct replay_share *share, const struct replay_large *large)
@@ -381,8 +380,14 @@ void replay_share_new(struct replay_share *share, const struct replay_large *lar
 	share->part_count = 0;
 	for (uint64_t at = large->address; at < end; at = stretch.end) {
 		stretch = stretch_at(share, large, at);
-		if ((double)large->draw < stretch_chance(share, large, &stretch))
+		if (stretch_is_written(share, large, &stretch)) {
 			part_add(share, at - large->address, stretch.end - large->address);
+			if (stretch.covered != NULL)
+				stretch.covered->written |= stretch_bits(&stretch);
+		}
+		/* Ranges end where blocks do. */
+		if (stretch.covered != NULL && stretch.end == stretch.covered->end)
+			stretch.covered->blocks--;
 	}
 	parts_trim(share, large);
 }

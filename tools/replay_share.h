@@ -2,12 +2,13 @@
 /*
  * Replay, shares: which parts of a large block the program wrote to, as far as samples can tell.
  *
- * A page that was not resident at the sample before, and is now, was written by the one block that
- * lay there in between, or by some of several. A page that an earlier block had dirtied is resident
- * whatever the program does: nobody can see whether this block wrote to it as well. There the share
- * is taken that blocks of like size were seen to write of fresh pages that they had for themselves,
- * at the same place in them. Of a program that fills its blocks that is all of them; of one that
- * does not, other strategies would look fatter than they are if such pages counted as written.
+ * A page that was not resident at the sample before, and is now, was written by the block that lay
+ * there in between, or by one of several at least. A page that an earlier block had dirtied is
+ * resident whatever the program does: nobody can see whether this block wrote to it as well. There
+ * the share is taken that blocks of like size were seen to write of fresh pages that they had for
+ * themselves, at the same place in them. Of a program that fills its blocks that is all of them; of
+ * one that does not, other strategies would look fatter than they are if such pages counted as
+ * written.
  */
 #ifndef ALLOT_TOOLS_REPLAY_SHARE_H
 #define ALLOT_TOOLS_REPLAY_SHARE_H
@@ -36,7 +37,8 @@ struct replay_large {
 
 struct replay_range {
 	uint64_t begin, end;
-	uint32_t blocks; /* covered: how many, one after another */
+	uint32_t blocks; /* covered: how many, one after another, that are not decided yet */
+	uint64_t written; /* covered: which 64ths of it were, by those that are */
 };
 
 /* In order, and apart from each other. */
@@ -59,7 +61,6 @@ struct replay_share {
 	struct replay_ranges resident; /* now */
 	struct replay_ranges stale;    /* at the sample before, and not given back since */
 	struct replay_ranges fresh;    /* resident and not stale */
-	struct replay_ranges given;    /* given back since */
 	struct replay_ranges covered;  /* where blocks lay that came since */
 	struct replay_edge *edges;     /* of those */
 	size_t edge_capacity;

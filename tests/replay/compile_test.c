@@ -289,3 +289,47 @@ Test(replay_compile, of_pages_that_were_dirty_the_share_is_written_that_others_w
 	/* What was given back and is resident again was written since. */
 	cr_expect_float_eq(share_of_reused(4, true, true), 1, 1e-9);
 }
+
+/* Blocks of a kind that is written to a quarter: where all is resident, some of them wrote. */
+Test(replay_compile, what_is_resident_was_written_by_one_of_those_that_lay_there)
+{
+	enum { BLOCKS = 20, PAGES = 16, SAME = 0x9000000 };
+	struct replay_survey survey = { .events = 0 };
+	struct replay_compiler compiler;
+	struct trace_run runs[BLOCKS + 1];
+	struct trace_sample first, second;
+	struct trace_event events[BLOCKS + 7];
+	bool is_written[PAGES] = { false };
+	uint64_t from = 0, written = 0;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		uint64_t address = 0x1000000 + i * UINT64_C(0x100000);
+		runs[i] = (struct trace_run){ address, PAGES / 4 * PAGE, 0 };
+		events[count++] = allocate(i, address, PAGES * PAGE, TRACE_MALLOC);
+	}
+	runs[BLOCKS] = (struct trace_run){ SAME, PAGES * PAGE, 0 };
+	events[count++] = sample(&first, runs, BLOCKS);
+	for (uint32_t i = BLOCKS; i < BLOCKS + 2; i++) {
+		events[count++] = allocate(i, SAME, PAGES * PAGE, TRACE_MALLOC);
+		events[count++] = release(allocate(i, SAME, PAGES * PAGE, TRACE_MALLOC));
+	}
+	events[count++] = allocate(BLOCKS + 2, SAME, PAGES * PAGE, TRACE_MALLOC);
+	events[count++] = sample(&second, runs, BLOCKS + 1);
+	compile(events, count, REPLAY_PAYLOAD_RECORDED, &survey, &compiler);
+	for (size_t i = 0; i < record_count; i++) {
+		if (replay_record_number(records[i]) < BLOCKS)
+			continue;
+		if (replay_record_operation(records[i]) == REPLAY_FROM)
+			from = records[i].bytes;
+		if (replay_record_operation(records[i]) != REPLAY_TOUCH)
+			continue;
+		for (uint64_t at = from / PAGE; at * PAGE < records[i].bytes; at++, written++)
+			is_written[at] = true;
+		from = 0;
+	}
+	for (size_t i = 0; i < PAGES; i++)
+		cr_expect(is_written[i], "page %zu", i);
+	cr_expect_lt(written, 2 * PAGES, "%d pages by three blocks", (int)written);
+	finish(&survey, &compiler);
+}
