@@ -161,7 +161,8 @@ const struct command command_record = {
 		"Recording ends with COMMAND: what goes on in the background behind it is not "
 		"recorded any more, so have daemons stay in the foreground.",
 		"SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed on. When the "
-		"disk is full COMMAND runs on, and what was lost is said at the end.",
+		"disk is full COMMAND runs on, what was lost is said at the end, and the trace "
+		"ends where the first of it is missing.",
 		NULL },
 	.options = record_options,
 	.statuses = record_statuses,

@@ -125,19 +125,19 @@ static const struct command_option advise_options[] = {
 
 static const struct command_note advise_examples[] = {
 	{ "allot advise --replay replay.json app.allot",
-	  "a line of ALLOT_CONF, and what it was measured to bring" },
+	  "a line of ALLOT_CONF, and what it brought in a replay" },
 	{ NULL, NULL },
 };
 
 const struct command command_advise = {
 	.name = "advise",
 	.operands = "TRACE",
-	.summary = "say what to change, and what the change was measured to bring",
+	.summary = "say what to change, and what the change brought in a replay",
 	.paragraphs = (const char *const[]){
 		"With --replay, the first line on standard output is ready for a shell: "
 		"ALLOT_CONF=..., the configuration that was replayed with the least peak RSS, when "
-		"that is less than the recorded one's by more than both spread. Without a replay "
-		"nothing is promised.",
+		"that is less than the recorded one's by more than both spread, and for certain: "
+		"whatever the program writes to its blocks. Without a replay nothing is promised.",
 		NULL },
 	.options = advise_options,
 	.statuses = report_statuses,
