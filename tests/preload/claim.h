@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* No function of any library sets errno to this. */
@@ -60,22 +61,35 @@ __attribute__((unused)) static int claims_end(void)
 	return __atomic_load_n(&claims_broken, __ATOMIC_RELAXED) == 0 ? 0 : 1;
 }
 
+/* Bytes of a pattern repeat after so many. */
+enum { PATTERN_PERIOD = 256 };
+
+static inline unsigned char pattern_byte(uint32_t seed, size_t i)
+{
+	return (unsigned char)((seed + i) * 167 + (seed >> 8) + 13);
+}
+
 /* Fill and test a block with bytes that depend on `seed`, so that mixed-up blocks show. */
 __attribute__((unused)) static void pattern_fill(void *block, size_t bytes, uint32_t seed)
 {
 	unsigned char *byte = (unsigned char *)block;
-	for (size_t i = 0; i < bytes; i++)
-		byte[i] = (unsigned char)((seed + i) * 167 + (seed >> 8) + 13);
+	for (size_t i = 0; i < bytes && i < PATTERN_PERIOD; i++)
+		byte[i] = pattern_byte(seed, i);
+	for (size_t done = PATTERN_PERIOD, more; done < bytes; done += more) {
+		more = bytes - done < done ? bytes - done : done;
+		memcpy(byte + done, byte, more);
+	}
 }
 
 __attribute__((unused)) static bool pattern_holds(const void *block, size_t bytes, uint32_t seed)
 {
 	const unsigned char *byte = (const unsigned char *)block;
-	for (size_t i = 0; i < bytes; i++) {
-		if (byte[i] != (unsigned char)((seed + i) * 167 + (seed >> 8) + 13))
+	for (size_t i = 0; i < bytes && i < PATTERN_PERIOD; i++) {
+		if (byte[i] != pattern_byte(seed, i))
 			return false;
 	}
-	return true;
+	return bytes <= PATTERN_PERIOD ||
+	       memcmp(byte, byte + PATTERN_PERIOD, bytes - PATTERN_PERIOD) == 0;
 }
 
 /* A small generator, the same numbers everywhere for the same seed. */
