@@ -96,7 +96,8 @@ static const struct allot_option table[KEYS] = {
 			      "How statistics are written.", false},
 	[KEY_TRACE] = {"trace", ALLOT_OPTION_TEXT, "FILE", "none",
 		       "Record what is asked of the heap; %p in FILE is the process, %e the "
-		       "program, %t the time. No file is overwritten: the name gets a number more.",
+		       "program as it was called, %t the time. No file is overwritten: the name "
+		       "gets a number more.",
 		       false},
 	[KEY_TRACE_DEPTH] = {"trace_depth", ALLOT_OPTION_COUNT, "COUNT", TRACE_DEPTH_DEFAULT_TEXT,
 			     "Frames that are recorded of a stack; 0: no stacks.", false},

@@ -29,13 +29,11 @@ static uint32_t streams_max;
 
 /* ---- the name ---- */
 
-/* The program's own name, without its folder. */
 static void text_program(struct text *text)
 {
-	char path[OS_PATH_BYTES_MAX];
-	os_program_path(path, sizeof(path));
-	const char *slash = strrchr(path, '/');
-	text_string(text, slash != NULL ? slash + 1 : "program");
+	char name[OS_PATH_BYTES_MAX];
+	os_program_name(name, sizeof(name));
+	text_string(text, *name != '\0' ? name : "program");
 }
 
 /* The pattern with its placeholders filled in, absolute. */

@@ -17,6 +17,7 @@
 
 #include "base/compiler.h"
 #include "base/kernel_call.h"
+#include "os/file.h"
 #include "os/map.h"
 #include "os/thread.h"
 
@@ -135,6 +136,23 @@ int os_process_id(void)
 bool os_process_exists(int process)
 {
 	return kernel_call(SYS_kill, process, 0, 0, 0, 0, 0) != -ESRCH;
+}
+
+void os_program_name(char *name, size_t capacity)
+{
+	char file[OS_PATH_BYTES_MAX];
+	const char *path = (const char *)getauxval(AT_EXECFN);
+	/* What was executed by its descriptor or as /proc/self/exe was called nothing. */
+	if (path == NULL || *path == '\0' || strncmp(path, "/dev/fd/", 8) == 0 ||
+	    strncmp(path, "/proc/", 6) == 0) {
+		os_program_path(file, sizeof(file));
+		path = file;
+	}
+	const char *slash = strrchr(path, '/');
+	const char *last = slash != NULL ? slash + 1 : path;
+	size_t length = strnlen(last, capacity - 1);
+	memcpy(name, last, length);
+	name[length] = '\0';
 }
 
 void os_program_path(char *path, size_t capacity)

@@ -48,6 +48,11 @@ int os_process_id(void);
 /* Is there a process of this number? Also one that ended and was not waited for. */
 bool os_process_exists(int process);
 
+/*
+ * The name the program was executed by, without its folder, as its first thread's is: of a link the
+ * link's, of a script the script's. Else its file's; "" when unknown. Ended by a 0.
+ */
+void os_program_name(char *name, size_t capacity);
 /* The program's file, "" when unknown; the folder it runs in; each ended by a 0. */
 void os_program_path(char *path, size_t capacity);
 void os_folder_path(char *path, size_t capacity);

@@ -75,21 +75,27 @@ static void place_remove(struct place *place)
 	rmdir(place->folder);
 }
 
-static struct outcome program_run(struct place *place, const char *mode, const char *count,
-				  const char *conf)
+/* Run the program by the name `path`. */
+static struct outcome program_run_as(struct place *place, const char *path, const char *mode,
+				     const char *count, const char *conf)
 {
 	char whole[PATH_BYTES * 2];
 	snprintf(whole, sizeof(whole), "trace:%s/%%e.%%p.raw%s%s", place->folder,
 		 conf != NULL ? "," : "", conf != NULL ? conf : "");
 	struct outcome outcome = child_run(&(struct command){
-		.arguments = (const char *[]){program_path("recorded"), place->log, mode, count,
-					      "7", NULL},
+		.arguments = (const char *[]){path, place->log, mode, count, "7", NULL},
 		.conf = whole,
 		.is_preloaded = true,
 		.timeout_s = TIMEOUT_S,
 	});
 	place_read(place);
 	return outcome;
+}
+
+static struct outcome program_run(struct place *place, const char *mode, const char *count,
+				  const char *conf)
+{
+	return program_run_as(place, program_path("recorded"), mode, count, conf);
 }
 
 /* ---- comparing ---- */
@@ -370,6 +376,23 @@ Test(record, the_next_program_has_a_trace_of_its_own)
 	/* The second name is the first with a number behind it. */
 	trace_compare_logs(place.traces[1], logs, &reading);
 	expect_whole(&reading, logs, 1);
+	place_remove(&place);
+	outcome_finish(&outcome);
+}
+
+/* Many programs are links to one file, which does not tell what was called. */
+Test(record, a_trace_is_named_as_the_program_was_called)
+{
+	struct place place;
+	char path[PATH_BYTES];
+	place_make(&place);
+	snprintf(path, sizeof(path), "%s/called", place.folder);
+	cr_assert_eq(symlink(program_path("recorded"), path), 0);
+	struct outcome outcome = program_run_as(&place, path, "calls", "100", NULL);
+	cr_expect(outcome_exited(&outcome, 0), "%s", outcome_text(&outcome));
+	cr_assert_eq(place.trace_count, 1);
+	cr_expect_not_null(strstr(place.traces[0], "/called."), "%s", place.traces[0]);
+	unlink(path);
 	place_remove(&place);
 	outcome_finish(&outcome);
 }
