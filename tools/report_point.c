@@ -54,11 +54,20 @@ uint64_t report_point_sum(const struct report_point *point)
 	return sum - point->terms[REPORT_UNTOUCHED];
 }
 
+uint64_t report_point_touched(const struct report_point *point, enum report_term term)
+{
+	uint64_t untouched = point->terms[REPORT_UNTOUCHED];
+
+	if (term == REPORT_UNTOUCHED)
+		return 0;
+	for (int before = 0; before < (int)term; before++)
+		untouched -= untouched < point->terms[before] ? untouched : point->terms[before];
+	return point->terms[term] > untouched ? point->terms[term] - untouched : 0;
+}
+
 uint64_t report_point_waste(const struct report_point *point)
 {
-	uint64_t requested = point->terms[REPORT_REQUESTED];
-	uint64_t untouched = point->terms[REPORT_UNTOUCHED];
-	uint64_t touched = requested > untouched ? requested - untouched : 0;
+	uint64_t touched = report_point_touched(point, REPORT_REQUESTED);
 
 	return point->heap_bytes > touched ? point->heap_bytes - touched : 0;
 }

@@ -59,8 +59,12 @@ const char *report_term_meaning(enum report_term term);
 /* Sum of the terms, untouched taken off. */
 uint64_t report_point_sum(const struct report_point *point);
 
+/* What of a term is resident: untouched bytes are taken to be of what was requested, beyond that of
+ * rounding, then of tags. These add up to report_point_sum(). */
+uint64_t report_point_touched(const struct report_point *point, enum report_term term);
+
 /* Bytes that are resident but hold nothing the program asked for: heap_bytes less touched requested
- * bytes, of which untouched ones are taken to be the first not to be resident. */
+ * bytes. */
 uint64_t report_point_waste(const struct report_point *point);
 
 /* False: no memory. */

@@ -165,17 +165,20 @@ static void cards_write(const struct screen *screen)
 	}
 }
 
-static void term_write(const struct screen *screen, const char *name,
-		       const uint64_t *bytes /* at the peak and at the end */, double whole,
-		       const char *sign)
+/* A row of the ledger: bytes at the peak and at the end. A `share` below 0 is not shown. */
+static void term_write(const struct screen *screen, const char *sign, const char *name,
+		       const uint64_t bytes[2], double share)
 {
 	char peak[VALUE_BYTES], end[VALUE_BYTES];
 
 	report_value_text(peak, sizeof(peak), (double)bytes[0], "bytes");
 	report_value_text(end, sizeof(end), (double)bytes[1], "bytes");
-	printf("%s %-14s %10s %5.1f %%  ", sign, name, peak,
-	       whole > 0 ? 100 * (double)bytes[0] / whole : 0);
-	bar_write(screen, whole > 0 ? (double)bytes[0] / whole : 0);
+	printf("%s %-14s %10s ", sign, name, peak);
+	if (share >= 0)
+		printf("%5.1f %%  ", 100 * share);
+	else
+		printf("%*s", 9, "");
+	bar_write(screen, share);
 	printf("  %10s\n", end);
 }
 
@@ -184,8 +187,7 @@ static void ledger_write(const struct screen *screen)
 	const struct report *report = screen->report;
 	const struct report_point *peak = &report->series->all[report->peak_index];
 	const struct report_point *end = &report->series->all[report->end_index];
-	double whole = report->has_residency ? (double)peak->resident_bytes
-					     : (double)report_point_sum(peak);
+	double whole = (double)report_point_sum(peak);
 	char difference[VALUE_BYTES], line[LINE_BYTES];
 
 	/* Of a program that was killed the last sample is the last that is known. */
@@ -196,16 +198,22 @@ static void ledger_write(const struct screen *screen)
 	for (int term = 0; term < REPORT_TERMS; term++) {
 		const uint64_t bytes[] = { peak->terms[term], end->terms[term] };
 
-		if (bytes[0] + bytes[1] > 0)
-			term_write(screen, report_term_name(term), bytes, whole,
-				   term == REPORT_UNTOUCHED ? "-" : "+");
+		if (bytes[0] + bytes[1] == 0)
+			continue;
+		if (term == REPORT_UNTOUCHED)
+			term_write(screen, "-", report_term_name(term), bytes, -1);
+		else
+			term_write(screen, "+", report_term_name(term), bytes, whole == 0 ? 0 :
+				   (double)report_point_touched(peak, term) / whole);
 	}
 	if (!report->has_residency) {
 		puts("resident: n/a, the trace has no samples of the heap's pages");
 		return;
 	}
 	const uint64_t resident[] = { peak->resident_bytes, end->resident_bytes };
-	term_write(screen, "resident", resident, whole, "=");
+	term_write(screen, "=", "resident", resident, 1);
+	if (peak->terms[REPORT_UNTOUCHED] > 0)
+		puts("Shares are of what is resident: what is untouched is none of it.");
 	report_value_text(difference, sizeof(difference),
 			  (double)report->count.largest_difference_bytes, "bytes");
 	printf("The sum and the kernel's figure differ by %s at most, over all samples.\n",

@@ -31,16 +31,11 @@ static const struct {
 
 static void bar_draw(const struct report_point *point, struct top_canvas *canvas, int row)
 {
-	double untouched = (double)point->terms[REPORT_UNTOUCHED];
 	double whole = (double)report_point_sum(point), sum = 0;
 	int column = 0;
 
 	for (int term = 0; term < REPORT_UNTOUCHED && whole > 0; term++) {
-		double bytes = (double)point->terms[term];
-		double off = bytes < untouched ? bytes : untouched;
-
-		untouched -= off;
-		sum += bytes - off;
+		sum += (double)report_point_touched(point, (enum report_term)term);
 		int end = (int)(sum / whole * canvas->columns + 0.5);
 		column = top_canvas_fill(canvas, row, column, end - column,
 					 (enum top_style)(TOP_TERM + term), term_marks[term].mark,

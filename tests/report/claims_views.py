@@ -77,6 +77,20 @@ def chart_is_brushed(pages):
         yield f"the note has {rows} rows"
 
 
+def untouched_is_no_part(pages):
+    pages.open("small", "view=ledger&mapped=resident")
+    yield from differ("lines", pages.tab.run(
+        "[...document.querySelectorAll('path[data-line]')].map((p) => p.dataset.line)"),
+        ["resident"])
+    yield from differ("sums that are not the ledger's", pages.tab.run("""(() => {
+        const all = allotReport.data.ledger;
+        all.series.untouched = all.series.requested.map((n, i) => n + all.series.rounding[i] / 2);
+        return all.time_ns.filter((_, i) => d3.sum(all.terms, (term) =>
+            allotReport.touched(term.key, i)) !== d3.sum(all.terms, (term) =>
+            all.series[term.key][i] * term.sign)).length;
+    })()"""), 0)
+
+
 def map_opens_inspector(pages):
     pages.open("small", "view=pages")
     left, top, width, height = pages.box("main .brush .overlay")

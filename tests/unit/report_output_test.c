@@ -164,6 +164,32 @@ Test(report_output, text_is_one_screen_and_plain_when_asked)
 	report_free(&report);
 }
 
+/* A large block of which hardly a page was touched is not what RSS consists of. */
+Test(report_output, shares_of_the_ledger_add_up_however_much_is_untouched)
+{
+	enum { LARGE_BYTES = 4000 * PAGE, TOUCHED_PAGES = 10 };
+	static char text[TEXT_BYTES];
+	struct trace *trace = trace_double_begin();
+	struct trace_run run = { base, TOUCHED_PAGES * PAGE, TRACE_USE_HEAP };
+	struct report report;
+	double sum = 0, share;
+
+	trace_double_map(trace, 0, base, LARGE_BYTES * 2, TRACE_USE_HEAP);
+	trace_double_allocate(trace, 1000, 1, (struct trace_block){
+		.address = base + PAGE, .bytes = LARGE_BYTES, .usable_bytes = LARGE_BYTES + 15 });
+	trace_double_sample(trace, 2000, (struct trace_sample){
+		.has_runs = true, .runs = &run, .run_count = 1, .resident_bytes = run.bytes });
+	report_of(&report, NULL);
+	text_take(&report, text);
+	for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+		if (line[0] == '+' && sscanf(line, "+ %*[a-z ]%*f %*s %lf %%", &share) == 1)
+			sum += share;
+		cr_expect_null(strstr(line, "000 %"), "%s", line);
+	}
+	cr_expect_float_eq(sum, 100, 0.2, "%f", sum);
+	report_free(&report);
+}
+
 Test(report_output, what_is_damaged_is_named_and_the_rest_reported)
 {
 	struct trace *trace = program_make();

@@ -245,6 +245,22 @@ window.allotReport = { views: [], data: {}, state: {} };
     return A.labelsJoin(A.list('ledger.terms')) || A.get('ledger.label');
   };
 
+  /*
+   * What of a term is resident at a point: untouched bytes are taken to be of what was requested,
+   * beyond that of rounding, then of tags.
+   */
+  A.touched = function (key, i) {
+    const at = (name) => A.list('ledger.series.' + name)[i] || 0;
+    let untouched = at('untouched');
+    for (const term of A.list('ledger.terms')) {
+      const bytes = term.sign < 0 ? 0 : at(term.key);
+      if (term.key === key)
+        return bytes > untouched ? bytes - untouched : 0;
+      untouched -= Math.min(bytes, untouched);
+    }
+    return 0;
+  };
+
   A.figure = function (value, unit, attributes) {
     return A.el('span', Object.assign({
       class: 'figure', title: A.exact(value, unit), text: A.text(value, unit),

@@ -25,7 +25,7 @@
     pins: ['text', ''],
     order: ['text', ''],        /* rows of the map of pages */
     classes: ['text', ''],
-    mapped: ['text', ''],
+    mapped: ['text', ''],       /* how far up the ledger's chart goes */
     theme: ['text', ''],
   };
 

@@ -4,7 +4,8 @@
  * what is mapped, and what the kernel says is resident.
  *
  * Terms that count are stacked; those that are subtracted (live bytes on pages never written)
- * hang from the top of the stack, hatched, so that below them stands what is resident.
+ * hang from the top of the stack, hatched, so that below them stands what is resident. Where that
+ * is little of what is mapped, only what is resident is drawn, unless asked for more.
  */
 (function (A) {
   'use strict';
@@ -20,17 +21,27 @@
     (term.sign < 0 ? -1 : 1) === sign && A.isKnown(A.list('ledger.series.' + term.key)));
   const at = (key, i) => A.list('ledger.series.' + key)[i];
 
-  /* Bottom and top of each term at each of `shown`. */
-  function layersMake(shown) {
+  /* Below this share of what is mapped, resident memory would be a line at the bottom. */
+  const SHARE_LEAST = 0.1;
+
+  /* How far up the chart goes. */
+  function scaleChosen() {
+    const most = (key) => d3.max(A.list('ledger.series.' + key)) || 0;
+    return A.state.mapped || (most('resident') > 0 &&
+      most('resident') < SHARE_LEAST * most('mapped') ? 'resident' : 'all');
+  }
+
+  /* Bottom and top of each term at each of `shown`; of resident bytes only, if those are wanted. */
+  function layersMake(shown, isResident) {
     const below = shown.map(() => 0);
     const layers = termsOf(1).map((term) => ({
       term, edges: shown.map((index, i) => {
         const from = below[i];
-        below[i] += at(term.key, index) || 0;
+        below[i] += (isResident ? A.touched(term.key, index) : at(term.key, index)) || 0;
         return [from, below[i]];
       }),
     }));
-    return layers.concat(termsOf(-1).map((term) => ({
+    return isResident ? layers : layers.concat(termsOf(-1).map((term) => ({
       term, isTaken: true, edges: shown.map((index, i) => {
         const to = below[i];
         below[i] -= at(term.key, index) || 0;
@@ -68,9 +79,9 @@
 
   function chartDraw(panel, width) {
     const time = A.list('ledger.time_ns'), shown = A.visible(time);
-    const layers = layersMake(shown), hasMapped = A.state.mapped !== 'off';
+    const scale = scaleChosen(), layers = layersMake(shown, scale === 'resident');
     const lines = LINES.filter(([key]) => A.isKnown(A.list('ledger.series.' + key)) &&
-      (key !== 'mapped' || hasMapped));
+      (key !== 'mapped' || scale === 'all') && (key !== 'requested' || scale !== 'resident'));
     panel.legend(termsOf(1).concat(termsOf(-1)).map((term) => [A.termColour(term.key), term.name,
       term.meaning, () => A.set({ view: EXPLAINED[term.key] || 'provenance' })]));
     const frame = A.frameMake(panel, width, 400);
@@ -136,20 +147,23 @@
   function momentAdd(root) {
     const time = A.list('ledger.time_ns');
     A.panelAdd(root, {
-      title: 'At the cursor', on: ['t'], rows: { isMarked: (row) => row[0] === 'sum' },
+      title: 'At the cursor',
+      note: 'Shares are of what is resident: what is untouched is none of it.',
+      on: ['t'], rows: { isMarked: (row) => row[0] === 'sum' },
       table: () => {
         const i = A.indexNear(time, A.cursor()), sum = at('sum', i);
         const rows = A.list('ledger.terms').map((term) => {
           const value = A.isNumber(at(term.key, i))
             ? at(term.key, i) * (term.sign || 1) : null;
-          return [term.name, value, sum ? value / sum : null, term.label,
-            term.meaning, term.key];
+          /* Where untouched bytes were left in, shares could be thousands of per cent. */
+          const share = sum && value !== null && !(term.sign < 0)
+            ? A.touched(term.key, i) / sum : null;
+          return [term.name, value, share, term.label, term.meaning, term.key];
         });
         rows.push(['sum', sum, A.isNumber(sum) ? 1 : null, null, 'of the terms', 'sum'],
           ['resident', at('resident', i), sum ? at('resident', i) / sum : null,
             'measured', 'what the kernel says of the heap\u2019s mappings', 'resident'],
-          ['mapped', at('mapped', i), sum ? at('mapped', i) / sum : null, null,
-          'address space of the heap', 'mapped'],
+          ['mapped', at('mapped', i), null, null, 'address space of the heap', 'mapped'],
         ['process', at('process_resident', i), null, 'measured',
           'resident memory of the whole process', 'process_resident']);
         return {
@@ -182,8 +196,9 @@
         title: 'Resident memory by what it is', label: A.ledgerLabel(),
         on: ['from', 'to', 'mapped'], draw: chartDraw, table: twin,
         note: differenceText(ledger.largest_difference_bytes),
-        controls: [A.choice('Mapped', [['', 'shown'], ['off', 'hidden']],
-          A.state.mapped, (value) => A.set({ mapped: value }))],
+        controls: [A.choice('Up to', [['all', 'what is mapped'], ['off', 'what is asked for'],
+          ['resident', 'what is resident']], scaleChosen(),
+        (value) => A.set({ mapped: value }))],
       });
       momentAdd(root);
       if (A.list('series.live_blocks', ledger).length) {

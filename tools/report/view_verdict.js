@@ -47,6 +47,7 @@
     const isResident = A.isKnown(A.list('ledger.series.resident'));
     const rows = () => A.list('ledger.terms').map((term) => ({
       term, value: (A.list('ledger.series.' + term.key)[at()] || 0) * (term.sign || 1),
+      wide: A.touched(term.key, at()),
     })).filter((row) => A.isKnown(A.list('ledger.series.' + row.term.key)));
     A.panelAdd(root, {
       title: isResident ? 'What resident memory is made of'
@@ -59,20 +60,20 @@
         rows: rows().map((row) => [row.term.name, row.value, row.term.meaning]),
       }),
       draw(panel, width) {
-        const shown = rows().filter((row) => row.value > 0);
+        const shown = rows().filter((row) => row.wide > 0);
         const sum = d3.sum(rows(), (row) => row.value);
         panel.legend(rows().map((row) => [A.termColour(row.term.key),
           row.term.name + '  ' + A.bytes(row.value), row.term.meaning]));
         const frame = A.frameMake(panel, width, 64, {
           left: 0, right: 0, top: 22, bottom: 4,
         });
-        const all = d3.sum(shown, (row) => row.value) || 1;
+        const all = d3.sum(shown, (row) => row.wide) || 1;
         frame.plot.append('text').attr('class', 'axis-name').attr('y', -8)
           .text(`${A.bytes(sum)} ${isResident ? 'resident ' : ''}at ` +
             A.duration(time[at()]));
         let x = 0;
         for (const row of shown) {
-          const wide = frame.width * row.value / all;
+          const wide = frame.width * row.wide / all;
           frame.plot.append('rect').attr('class', 'piece').attr('x', x)
             .attr('width', Math.max(0.5, wide - 1)).attr('height', frame.height)
             .attr('fill', A.termColour(row.term.key))
