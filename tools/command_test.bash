@@ -467,8 +467,13 @@ expect 'on a terminal a difference does that' 2 '' '*allot diff before.raw after
 	"$allot" report --compare after.raw before.raw
 expect 'no such trace to compare' 1 '' '*none.raw*No such file*' \
 	"$allot" report --json --compare none.raw before.raw
-expect 'nothing differs from itself' 0 '*ledger, at *metrics*' 'next: *' \
-	"$allot" diff before.raw before.raw
+expect 'nothing differs from itself' 0 '*ledger, at *None differs.*No stack has more*' 'next: *' \
+	bash -c "'$allot' record -o stacks.trace -- ls / >/dev/null 2>&1 &&
+		'$allot' diff stacks.trace stacks.trace"
+expect 'shares differ by points' 0 '*internal fragmentation *% *% *[0-9] points*' 'next: *' \
+	"$allot" diff before.raw after.raw
+result "$([[ $("$allot" report --html /dev/full before.raw 2>&1 | grep -c /dev/full) == 1 ]] &&
+	echo yes)" 'a page that cannot be written is one line' ''
 expect 'a change that is too much' 3 '*B less A*' '*trips*' \
 	"$allot" diff --fail-on 'allocations>0' before.raw after.raw
 expect 'one trace is not two' 2 '' '*one is given*' "$allot" diff before.raw

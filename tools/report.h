@@ -30,7 +30,7 @@ enum {
 /* One figure. */
 struct report_metric {
 	const char *key, *name;
-	const char *unit;    /* "bytes", "ratio", "share", "count", "ns" */
+	const char *unit;    /* "bytes", "ratio", "share", "count", "ns"; "points" of shares */
 	const char *label;   /* "exact", "measured", ... */
 	const char *formula;
 	const char *source;  /* whose definition it is */

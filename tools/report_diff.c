@@ -70,6 +70,12 @@ static bool words_take(struct argument_scan *scan, struct wanted *wanted)
 	return scan->status == ARGUMENT_GO_ON;
 }
 
+/* What a difference of such values is counted in. */
+static const char *change_unit(const char *unit)
+{
+	return strcmp(unit, "share") == 0 ? "points" : unit;
+}
+
 /* The value with its sign. */
 static const char *signed_text(char *text, double value, const char *unit)
 {
@@ -85,7 +91,7 @@ static void row_write(const char *title, double a, double b, const char *unit)
 	printf("  %-*s %12s %12s %12s", NAME_COLUMNS, title,
 	       report_value_text(first, sizeof(first), a, unit),
 	       report_value_text(second, sizeof(second), b, unit),
-	       signed_text(change, b - a, unit));
+	       signed_text(change, b - a, change_unit(unit)));
 	if (a > 0 && strcmp(unit, "share") != 0)
 		printf("  %+.1f %%", 100 * (b / a - 1));
 	putchar('\n');
@@ -114,21 +120,34 @@ static void ledger_write(const struct report_sides *sides)
 		puts("  resident: n/a, not both traces have samples of the heap's pages");
 }
 
-static void text_write(const struct report_sides *sides, size_t top)
+static void metrics_write(const struct report_sides *sides)
 {
 	double change;
+	size_t count = 0;
+
+	puts("\nmetrics");
+	for (size_t i = 0; i < sides->a.metric_count; i++) {
+		if (!report_compare_metric(&sides->a, &sides->b, i, &change) || change == 0)
+			continue;
+		row_write(sides->a.metrics[i].name, sides->a.metrics[i].value,
+			  sides->b.metrics[i].value, sides->a.metrics[i].unit);
+		count++;
+	}
+	if (count == 0)
+		puts("  None differs.");
+}
+
+static void stacks_write(const struct report_sides *sides, size_t top)
+{
 	char text[VALUE_BYTES];
 
-	ledger_write(sides);
-	puts("\nmetrics");
-	for (size_t i = 0; i < sides->a.metric_count; i++)
-		if (report_compare_metric(&sides->a, &sides->b, i, &change) && change != 0)
-			row_write(sides->a.metrics[i].name, sides->a.metrics[i].value,
-				  sides->b.metrics[i].value, sides->a.metrics[i].unit);
-	if (!sides->a.has_stacks || !sides->b.has_stacks)
-		top = 0;
-	if (sides->comparison.change_count > 0 && top > 0)
-		printf("\n%14s  live bytes of stacks, B less A\n", "");
+	if (!sides->a.has_stacks || !sides->b.has_stacks || top == 0)
+		return;
+	if (sides->comparison.change_count == 0) {
+		puts("\nNo stack has more live bytes in one than in the other.");
+		return;
+	}
+	printf("\n%14s  live bytes of stacks, B less A\n", "");
 	for (size_t i = 0; i < sides->comparison.change_count && i < top; i++) {
 		const struct report_stack_pair *stack = &sides->comparison.stacks[i];
 
@@ -136,6 +155,13 @@ static void text_write(const struct report_sides *sides, size_t top)
 		       signed_text(text, (double)stack->b - (double)stack->a, "bytes"),
 		       STACK_COLUMNS, stack->name);
 	}
+}
+
+static void text_write(const struct report_sides *sides, size_t top)
+{
+	ledger_write(sides);
+	metrics_write(sides);
+	stacks_write(sides, top);
 }
 
 static void json_write(const struct report_sides *sides)
@@ -155,6 +181,7 @@ static int fails_check(struct report_sides *sides, const struct wanted *wanted)
 		struct report_metric *metric = &sides->b.metrics[i];
 
 		metric->is_known = report_compare_metric(&sides->a, &sides->b, i, &metric->value);
+		metric->unit = change_unit(metric->unit);
 		metric->label = "B less A";
 	}
 	return report_fails_check(wanted->fails.all, wanted->fails.count, &sides->b, name);

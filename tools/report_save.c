@@ -65,7 +65,8 @@ bool report_save_html(const struct report *report, const char *command, const ch
 	if (is_saved) {
 		bool is_whole = report_html_write(output.file, json, bytes, title);
 
-		if (!is_whole)
+		/* What could not be written is said when it is closed. */
+		if (!is_whole && ferror(output.file) == 0)
 			notice_write(command, "%s: %s", path, strerror(errno));
 		is_saved = output_close(&output, is_whole) && is_whole;
 	}

@@ -75,6 +75,8 @@ const char *report_value_text(char *text, size_t bytes, double value, const char
 		bytes_text(text, bytes, value);
 	else if (strcmp(unit, "share") == 0)
 		snprintf(text, bytes, "%.1f %%", 100 * value);
+	else if (strcmp(unit, "points") == 0)
+		snprintf(text, bytes, "%.1f points", 100 * value);
 	else if (strcmp(unit, "ratio") == 0)
 		snprintf(text, bytes, "%.2f", value);
 	else if (strcmp(unit, "ns") == 0)

@@ -91,6 +91,18 @@ def untouched_is_no_part(pages):
     })()"""), 0)
 
 
+def compare_says_what_differs(pages):
+    pages.open("small", "view=compare")
+    if not re.search(r"\d points", pages.text("main")):
+        yield "differences of shares are not in points"
+    compare = pages.small["compare"]
+    pages.write("same", dict(pages.small, compare=dict(
+        compare, stacks=[dict(row, difference=0) for row in compare["stacks"]])))
+    pages.open("same", "view=compare")
+    if "No stack has more live bytes" not in pages.text("main"):
+        yield "it is not said that no stack differs"
+
+
 def map_opens_inspector(pages):
     pages.open("small", "view=pages")
     left, top, width, height = pages.box("main .brush .overlay")

@@ -26,6 +26,8 @@ CLAIMS = [
     ("text has enough contrast in both themes", claims_page.contrast_is_enough),
     ("CSV holds the figures", claims_views.csv_is_right),
     ("of resident memory, untouched bytes are no part", claims_views.untouched_is_no_part),
+    ("a comparison says what differs, and what does not",
+     claims_views.compare_says_what_differs),
     ("pictures are saved as SVG and PNG and stand alone", claims_views.pictures_are_saved),
     ("every chart has a table", claims_views.charts_have_twins),
     ("stacks are searched, inverted, compared, focused", claims_views.stacks_answer),

@@ -170,11 +170,15 @@ window.allotReport = { views: [], data: {}, state: {} };
     ns: A.duration,
     count: A.count,
     share: (value) => A.isNumber(value) ? A.short(value * 100) + ' %' : NONE,
+    points: (value) => A.isNumber(value) ? A.short(value * 100) + ' points' : NONE,
     ratio: (value) => A.isNumber(value) ? '\u00d7\u2009' + A.short(value) : NONE,
   };
   const EXACT = { bytes: ' B', ns: ' ns', count: '' };
 
-  /* A figure for the eye, by its unit: bytes, ns, count, share, ratio; anything else as it is. */
+  /*
+   * A figure for the eye, by its unit: bytes, ns, count, share, points (of which a share has 100),
+   * ratio; anything else as it is.
+   */
   A.text = function (value, unit) {
     if (value === null || value === undefined)
       return NONE;

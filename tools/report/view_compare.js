@@ -48,7 +48,9 @@
         const cell = (value, row) => A.figure(value, row[5]);
         return {
           columns: [{ name: 'figure' }, { name: 'A', unit: 'count', cell },
-            { name: 'B', unit: 'count', cell }, { name: 'difference', unit: 'count', cell },
+            { name: 'B', unit: 'count', cell },
+            { name: 'difference', unit: 'count', cell: (value, row) =>
+              A.figure(value, row[5] === 'share' ? 'points' : row[5]) },
             { name: 'kind', cell: (value) => A.badge(value) }],
           rows: rows.map((row) => [metricName(row), row.a, row.b,
             row.difference, row.label, row.unit]),
@@ -62,6 +64,11 @@
     : A.frameTrail(row.frame).reverse().map(A.frameName).join(' < ') || A.frameName(0);
 
   function stacksAdd(root, rows) {
+    if (!rows.some((row) => row.difference)) {
+      root.append(A.el('p', { class: 'lead',
+        text: 'No stack has more live bytes in one than in the other.' }));
+      return;
+    }
     A.panelAdd(root, {
       title: 'Stacks that differ most', label: A.blockLabel(A.data.compare),
       rows: {
