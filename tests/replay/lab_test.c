@@ -15,7 +15,7 @@
 #include "capture.h"
 #include "raw_trace.h"
 
-enum { TIMEOUT_S = 120, WORDS_MAX = 32, PATH_BYTES = 64 };
+enum { TIMEOUT_S = 120, WORDS_MAX = 32, PATH_BYTES = 64, NAME_BYTES = 8192 };
 
 /* Run `allot` with these words, NULL at the end, which must end with `status`. */
 static void allot_run(struct capture *capture, int status, const char *const *words)
@@ -280,6 +280,47 @@ static void expect_comparison(const json_t *report)
 			cr_expect_float_eq(number_of(row, "difference"), differences, 0.1);
 }
 
+/* "inner < caller < ...", of a number among the report's frames. */
+static const char *stack_name(const json_t *report, json_int_t frame, char name[NAME_BYTES])
+{
+	const json_t *frames = json_object_get(report, "frames");
+	size_t length = 0;
+
+	name[0] = '\0';
+	do {
+		const json_t *one = json_array_get(frames, (size_t)frame);
+		const char *function = json_string_value(json_object_get(one, "function"));
+
+		length += (size_t)snprintf(name + length, NAME_BYTES - length, "%s%s",
+					   length > 0 ? " < " : "", function);
+		frame = json_integer_value(json_object_get(one, "parent"));
+	} while (frame > 0 && length < NAME_BYTES / 2);
+	return name;
+}
+
+/* Frames in the comparison are A's: they stand for the stacks that a difference names. */
+static void expect_frames_of_a(const json_t *report, const json_t *diff)
+{
+	const json_t *rows = json_object_get(json_object_get(report, "compare"), "stacks"), *named;
+	char name[NAME_BYTES];
+	size_t i;
+
+	/* Both have the largest change first; of those, all that a page shows. */
+	cr_expect_gt(json_array_size(json_object_get(diff, "stacks")), 10);
+	json_array_foreach(json_object_get(diff, "stacks"), i, named) {
+		const json_t *row = json_array_get(rows, i);
+		const char *wanted = json_string_value(json_object_get(named, "stack"));
+		const char *text = json_string_value(json_object_get(row, "stack"));
+
+		if (i + 1 >= json_array_size(rows))
+			break;
+		if (text == NULL)
+			text = stack_name(report,
+					  json_integer_value(json_object_get(row, "frame")), name);
+		cr_expect_str_eq(text, wanted);
+	}
+}
+
 Test(replay_lab, a_report_holds_the_lab_and_the_comparison)
 {
 	char a[PATH_BYTES], b[PATH_BYTES], vm[PATH_BYTES], out[PATH_BYTES], command[512];
@@ -299,6 +340,9 @@ Test(replay_lab, a_report_holds_the_lab_and_the_comparison)
 			     json_object_get(json_object_get(replay, "vm"), "curve")));
 	cr_expect(json_is_object(json_object_get(lab, "faults")));
 	expect_comparison(report);
+	json_t *diff = json_of(NULL, (const char *[]){ "diff", "--json", a, b, NULL });
+	expect_frames_of_a(report, diff);
+	json_decref(diff);
 	allot_run(&capture, 0, (const char *[]){ "report", "--replay", vm, a, NULL });
 	cr_expect(strstr(capture.output, "LRU faults ") != NULL, "%s", capture.output);
 	cr_expect(strstr(capture.output, " beyond skylake L2 (6.0 MiB)") != NULL, "%s",
