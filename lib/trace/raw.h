@@ -68,7 +68,7 @@ struct raw_header {
 	_Atomic uint32_t is_ended;   /* the process ended in order, or replaced itself (exec) */
 	_Atomic uint32_t lost;       /* enum raw_lost; set: nothing more will come */
 	_Atomic uint64_t lost_events;
-	_Atomic uint32_t frame_count; /* nodes of stacks so far */
+	uint32_t unused; /* 0; what follows has its place behind it in files of this version */
 	/* Of the reader: 0 when there is none. The process stops waiting for one that is gone. */
 	_Atomic uint32_t reader_process;
 	_Atomic uint32_t slots_wanted; /* futex: a thread waits for a slot */
