@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Start-up: calls before and after main, blocks of libc's own heap, programs with a malloc of their
- * own, privileged programs; see startup.c, own_malloc.c and secure.c.
+ * own, privileged programs, what starting takes; see startup.c, own_malloc.c, secure.c and idle.c.
  */
 #include "runs.h"
 
@@ -107,4 +107,43 @@ Test(startup, a_privileged_program_ignores_the_environment, .timeout = TEST_TIME
 	cr_expect_str_eq(outcome.output, "secure\n");
 	cr_expect_str_eq(outcome.errors, "");
 	outcome_finish(&outcome);
+}
+
+/* ---- memory ---- */
+
+/* The most that was resident of a program that asks for nothing. */
+static double idle_kib(bool is_preloaded)
+{
+	static const char key[] = "peak_rss_kib=";
+	struct outcome outcome = child_run(&(struct command){
+		.arguments = (const char *[]){getenv("ALLOT_TEST_MEASURE"), "--",
+					      program_path("idle"), NULL},
+		.is_preloaded = is_preloaded,
+		.timeout_s = RUN_TIMEOUT_S,
+	});
+	const char *at = strstr(outcome.errors, key);
+	cr_assert_not_null(at, "%s", outcome.errors);
+	double kib = strtod(at + sizeof(key) - 1, NULL);
+	outcome_finish(&outcome);
+	return kib;
+}
+
+/* The kernel's figure is off by up to a few dozen pages, either way: only a mean of many tells. */
+static double startup_kib(void)
+{
+	enum { PAIRS = 100 };
+	double sum = 0;
+	for (int i = 0; i < PAIRS; i++)
+		sum += idle_kib(true) - idle_kib(false);
+	return sum / PAIRS;
+}
+
+Test(startup, an_idle_program_takes_little_more_than_with_the_c_library, .timeout = TEST_TIMEOUT_S)
+{
+	enum { MORE_KIB_MAX = 200, ATTEMPTS = 3 };
+	double more = startup_kib();
+	/* The mean's own error is 6 KiB. */
+	for (int i = 1; i < ATTEMPTS && more > MORE_KIB_MAX; i++)
+		more = startup_kib();
+	cr_expect_leq(more, MORE_KIB_MAX, "%.0f KiB", more);
 }
