@@ -500,6 +500,16 @@ result "$([[ $? == 9 && -s term.trace ]] && echo yes)" 'a signal is passed on' '
 expect 'no trace can be made there: nothing is run' 125 '' "*no trace can be made in nodir/: No such*" \
 	"$allot" record -o nodir/x.trace -- touch ran
 result "$([[ ! -e ran ]] && echo yes)" 'nor is its program run' ''
+expect 'what runs on in the background is recorded on' 3 '' \
+	'*1 process of it runs in the background*daemon.trace.sleep.*.trace: *events*' \
+	"$allot" record -o daemon.trace --depth 0 -- bash -c 'sleep 0.7 & exit 3'
+"$allot" record -o enough.trace --depth 0 -- bash -c 'setsid sleep 60 & echo $! >daemon; exit 4' \
+	2>enough &
+sleep 1
+kill -TERM $!
+wait $!
+result "$([[ $? == 4 && $(<enough) == *"runs, and is not recorded any more"* ]] &&
+	kill -TERM "$(<daemon)" && echo yes)" 'until it is enough, and runs on' "$(<enough)"
 cp "$(type -P true)" tool.raw
 expect 'a program may be called .raw' 0 '' '*allot: record: tool.trace: *' \
 	"$allot" record -o tool.trace --depth 0 -- ./tool.raw

@@ -158,9 +158,10 @@ const struct command command_record = {
 		"Processes that COMMAND makes, and programs they become, have traces of their own: "
 		"allot.PROGRAM.PID.trace, or FILE.PROGRAM.PID.trace with -o FILE, which is the "
 		"name of COMMAND's own. An existing file is not overwritten without -f.",
-		"Recording ends with COMMAND: what goes on in the background behind it is not "
-		"recorded any more, so have daemons stay in the foreground.",
-		"SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are passed on. When the "
+		"Processes that run on in the background when COMMAND has ended, as daemons do, "
+		"are recorded until they end, or until SIGINT (Ctrl-C), SIGTERM, SIGHUP or SIGQUIT "
+		"ends the recording: they run on. Those of another namespace are not waited for.",
+		"Until then these signals, SIGUSR1 and SIGUSR2 are passed on to it. When the "
 		"disk is full COMMAND runs on, what was lost is said at the end, and the trace "
 		"ends where the first of it is missing.",
 		NULL },

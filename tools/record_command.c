@@ -44,15 +44,20 @@ struct wish {
 
 /* ---- signals ------------------------------------------------------------------------------ */
 
-/* The program that runs; what ends us is passed on to it, and ends us when it has ended. */
-static volatile sig_atomic_t child;
+/*
+ * The program that runs: what ends us is passed on to it, and ends us when it has ended. Then what
+ * it left in the background is none of ours to end, only to follow no more.
+ */
+static volatile sig_atomic_t child, has_ended, is_enough;
 
 static void signal_pass_on(int signal, siginfo_t *from, void *context)
 {
 	(void)context;
 	int error = errno;
 	/* What a terminal sends, the whole group has had. */
-	if (child > 0 && from->si_code != SI_KERNEL)
+	if (has_ended)
+		is_enough = signal != SIGUSR1 && signal != SIGUSR2;
+	else if (child > 0 && from->si_code != SI_KERNEL)
 		kill(child, signal);
 	errno = error;
 }
@@ -190,6 +195,41 @@ static int program_follow(struct follow *follow)
 	}
 }
 
+static void background_say(size_t count)
+{
+	notice_write(name, "the program has ended; %zu process%s of it run%s in the background and "
+		     "%s recorded on: Ctrl-C ends the recording alone", count,
+		     count == 1 ? "" : "es", count == 1 ? "s" : "", count == 1 ? "is" : "are");
+}
+
+/*
+ * Follow what runs on in the background, as daemons do, until that has ended too, or somebody has
+ * enough. A process that becomes another program writes to no file for a moment.
+ */
+static void background_follow(struct follow *follow)
+{
+	enum { LOOKS_QUIET = 2 };
+	struct timespec pause = {.tv_nsec = LOOK_NS};
+	bool is_said = false;
+
+	has_ended = true;
+	for (unsigned looks = 0, quiet = 0; !is_enough; looks++) {
+		size_t bytes = follow_step(follow);
+		if (looks % LOOKS_A_FINISH == 0) {
+			follow_finish(follow, false);
+			size_t running = follow_count_running(follow);
+			quiet = running > 0 ? 0 : quiet + 1;
+			if (!follow_is_open(follow) || quiet == LOOKS_QUIET)
+				return;
+			if (running > 0 && !is_said)
+				background_say(running);
+			is_said |= running > 0;
+		}
+		if (bytes == 0)
+			nanosleep(&pause, NULL);
+	}
+}
+
 static int program_run(struct follow *follow, const struct wish *wish, char **words)
 {
 	int status;
@@ -211,6 +251,7 @@ static int program_run(struct follow *follow, const struct wish *wish, char **wo
 	/* Who reads our messages may go; what we made is put in order all the same. */
 	signal(SIGPIPE, SIG_IGN);
 	status = program_follow(follow);
+	background_follow(follow);
 	follow_step(follow);
 	follow_finish(follow, true);
 	results_write(follow, wish);

@@ -188,3 +188,26 @@ void follow_finish(struct follow *follow, bool is_all)
 		unlink(path);
 	}
 }
+
+bool follow_is_open(const struct follow *follow)
+{
+	for (size_t i = 0; i < follow->count; i++)
+		if (!follow->files[i].is_done)
+			return true;
+	return false;
+}
+
+size_t follow_count_running(const struct follow *follow)
+{
+	size_t count = 0;
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < follow->count; i++) {
+		const struct follow_file *file = &follow->files[i];
+		if (file->packer == NULL)
+			continue;
+		raw_path(follow, file, path);
+		count += process_has_mapped(file->process, path);
+	}
+	return count;
+}

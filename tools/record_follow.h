@@ -44,6 +44,15 @@ size_t follow_step(struct follow *follow);
 /* Finish the files whose process has ended; with `is_all` all of them. */
 void follow_finish(struct follow *follow, bool is_all);
 
+/* Is there a file that is not finished? */
+bool follow_is_open(const struct follow *follow);
+
+/*
+ * How many processes still write a file. Those of another namespace, whose numbers are not ours, do
+ * not count.
+ */
+size_t follow_count_running(const struct follow *follow);
+
 /* Remove the folder and give everything back. */
 void follow_end(struct follow *follow);
 

@@ -188,3 +188,18 @@ bool process_has_ended(pid_t process)
 	       "%ld", &state, &threads);
 	return state == 'X' || (state == 'Z' && threads <= 1);
 }
+
+bool process_has_mapped(pid_t process, const char *file)
+{
+	char path[64], line[PATH_MAX + 128];
+	bool is_found = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)process);
+	FILE *maps = fopen(path, "r");
+	if (maps == NULL)
+		return false;
+	while (!is_found && fgets(line, sizeof(line), maps) != NULL)
+		is_found = strstr(line, file) != NULL;
+	fclose(maps);
+	return is_found;
+}

@@ -40,4 +40,7 @@ size_t spool_name_length(const char *name);
  * others go on has not. */
 bool process_has_ended(pid_t process);
 
+/* Does the process have the file of that path mapped? False where that cannot be seen. */
+bool process_has_mapped(pid_t process, const char *file);
+
 #endif
