@@ -220,19 +220,7 @@ static int free_show(struct vm_source *source)
 
 int vm_free_main(int argc, char **argv)
 {
-	static struct vm_source source; /* too large for a stack */
-	struct argument_scan scan;
-	const struct command_option *option;
-	argument_init(&scan, &command_vm_free, argc, argv);
-	while ((option = argument_next(&scan)) != NULL)
-		vm_source_option(&source, option, &scan);
-	if (scan.status != ARGUMENT_GO_ON)
-		return scan.status;
-	int status = vm_source_open(&source, &scan);
-	if (status == ARGUMENT_GO_ON)
-		status = free_show(&source);
-	vm_source_close(&source);
-	return status;
+	return vm_source_main(&command_vm_free, argc, argv, free_show);
 }
 
 /* ---- sar ---- */
@@ -315,17 +303,5 @@ static int sar_show(struct vm_source *source)
 
 int vm_sar_main(int argc, char **argv)
 {
-	static struct vm_source source; /* too large for a stack */
-	struct argument_scan scan;
-	const struct command_option *option;
-	argument_init(&scan, &command_vm_sar, argc, argv);
-	while ((option = argument_next(&scan)) != NULL)
-		vm_source_option(&source, option, &scan);
-	if (scan.status != ARGUMENT_GO_ON)
-		return scan.status;
-	int status = vm_source_open(&source, &scan);
-	if (status == ARGUMENT_GO_ON)
-		status = sar_show(&source);
-	vm_source_close(&source);
-	return status;
+	return vm_source_main(&command_vm_sar, argc, argv, sar_show);
 }

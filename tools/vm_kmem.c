@@ -576,13 +576,11 @@ int vm_slabinfo_main(int argc, char **argv)
 	struct kmem kmem;
 	const struct command_option *option;
 	uint64_t frames = FRAMES_DEFAULT;
-	bool explains = false;
 	size_t count;
 	argument_init(&scan, &command_vm_slabinfo, argc, argv);
 	while ((option = argument_next(&scan)) != NULL) {
-		if (!vm_source_option(&source, option, &scan) &&
-		    !frames_option(&scan, option, &frames))
-			explains = true;
+		if (!vm_source_option(&source, option, &scan))
+			frames_option(&scan, option, &frames);
 	}
 	if (scan.status != ARGUMENT_GO_ON)
 		return scan.status;
@@ -600,7 +598,7 @@ int vm_slabinfo_main(int argc, char **argv)
 		return STATUS_FAILURE;
 	int status = operations_play(&kmem, texts, count, true);
 	if (status == ARGUMENT_GO_ON)
-		status = slabinfo_model(&kmem, source.is_json, explains);
+		status = slabinfo_model(&kmem, source.is_json, source.is_explained);
 	vm_machine_destroy(kmem.machine);
 	return status;
 }

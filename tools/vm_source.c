@@ -15,6 +15,8 @@ bool vm_source_option(struct vm_source *source, const struct command_option *opt
 {
 	if (strcmp(option->name, "json") == 0) {
 		source->is_json = true;
+	} else if (strcmp(option->name, "explain") == 0) {
+		source->is_explained = true;
 	} else if (strcmp(option->name, "from-kernel") == 0) {
 		source->is_kernel = true;
 		source->proc.root = scan->value != NULL ? scan->value : "/proc";
@@ -54,6 +56,24 @@ void vm_source_close(struct vm_source *source)
 		vm_play_close(&source->play);
 	script_finish(&source->script);
 	free(source->text);
+}
+
+int vm_source_main(const struct command *command, int argc, char **argv,
+		   int (*show)(struct vm_source *source))
+{
+	static struct vm_source source; /* too large for a stack */
+	struct argument_scan scan;
+	const struct command_option *option;
+	argument_init(&scan, command, argc, argv);
+	while ((option = argument_next(&scan)) != NULL)
+		vm_source_option(&source, option, &scan);
+	if (scan.status != ARGUMENT_GO_ON)
+		return scan.status;
+	int status = vm_source_open(&source, &scan);
+	if (status == ARGUMENT_GO_ON)
+		status = show(&source);
+	vm_source_close(&source);
+	return status;
 }
 
 int vm_source_fail(struct vm_source *source)

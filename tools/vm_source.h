@@ -13,7 +13,7 @@
 
 struct vm_source {
 	const struct command *command;
-	bool is_kernel, is_json;
+	bool is_kernel, is_json, is_explained;
 	struct vm_proc proc;       /* of the kernel */
 	char *text;                /* of the script */
 	struct script script;
@@ -21,7 +21,7 @@ struct vm_source {
 };
 
 /*
- * Take --from-kernel[=DIR] and --json; false: it is another option, and the command's.
+ * Take --from-kernel[=DIR], --json and --explain; false: it is another option, and the command's.
  */
 bool vm_source_option(struct vm_source *source, const struct command_option *option,
 		      const struct argument_scan *scan);
@@ -29,6 +29,10 @@ bool vm_source_option(struct vm_source *source, const struct command_option *opt
 /* Play the script, unless it is the kernel. ARGUMENT_GO_ON, or a status to exit with. */
 int vm_source_open(struct vm_source *source, struct argument_scan *scan);
 void vm_source_close(struct vm_source *source);
+
+/* A command that has no other options and shows what the source says; the status to exit with. */
+int vm_source_main(const struct command *command, int argc, char **argv,
+		   int (*show)(struct vm_source *source));
 
 /* Say what could not be read; STATUS_DAMAGED. */
 int vm_source_fail(struct vm_source *source);

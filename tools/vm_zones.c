@@ -324,7 +324,7 @@ static size_t blocks_get(struct vm_source *source, struct blocks *out)
 	return count;
 }
 
-static int buddyinfo_show(struct vm_source *source, bool explains)
+static int buddyinfo_show(struct vm_source *source)
 {
 	static struct blocks blocks[PROC_ZONES_MAX]; /* too large for a stack */
 	struct json json = { .out = stdout };
@@ -338,14 +338,14 @@ static int buddyinfo_show(struct vm_source *source, bool explains)
 		json_open(&json, "zones", '[');
 	} else {
 		printf("# %s%s\n", vm_source_label(source),
-		       explains && source->is_kernel ? "; indices: exact" : "");
+		       source->is_explained && source->is_kernel ? "; indices: exact" : "");
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (source->is_json)
 			blocks_json(&json, &blocks[i]);
 		else
 			blocks_text(&blocks[i]);
-		if (!source->is_json && explains)
+		if (!source->is_json && source->is_explained)
 			indices_text(&blocks[i]);
 	}
 	if (source->is_json) {
@@ -357,18 +357,5 @@ static int buddyinfo_show(struct vm_source *source, bool explains)
 
 int vm_buddyinfo_main(int argc, char **argv)
 {
-	static struct vm_source source; /* too large for a stack */
-	struct argument_scan scan;
-	const struct command_option *option;
-	bool explains = false;
-	argument_init(&scan, &command_vm_buddyinfo, argc, argv);
-	while ((option = argument_next(&scan)) != NULL)
-		explains |= !vm_source_option(&source, option, &scan);
-	if (scan.status != ARGUMENT_GO_ON)
-		return scan.status;
-	int status = vm_source_open(&source, &scan);
-	if (status == ARGUMENT_GO_ON)
-		status = buddyinfo_show(&source, explains);
-	vm_source_close(&source);
-	return status;
+	return vm_source_main(&command_vm_buddyinfo, argc, argv, buddyinfo_show);
 }
