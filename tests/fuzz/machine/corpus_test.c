@@ -13,7 +13,7 @@ static void replay(const char *name, const uint8_t *bytes, size_t count)
 {
 	const char *message = "";
 	for (size_t i = 0; i <= CUTS; i++)
-		cr_expect(machine_fuzz_run(bytes, count * i / CUTS, &message), "%s, %zu of %d: %s",
+		cr_expect(input_run(bytes, count * i / CUTS, &message), "%s, %zu of %d: %s",
 			  name, i, CUTS, message);
 }
 

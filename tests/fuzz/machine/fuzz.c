@@ -239,7 +239,7 @@ static bool profile_run(const uint8_t *bytes, size_t count, const char **out_mes
 	return is_right && profile_play(&first.profile, out_message);
 }
 
-bool machine_fuzz_run(const uint8_t *bytes, size_t count, const char **out_message)
+bool input_run(const uint8_t *bytes, size_t count, const char **out_message)
 {
 	if (count == 0 || count > MACHINE_FUZZ_BYTES_MAX)
 		return true;

@@ -13,15 +13,10 @@
 #ifndef FUZZ_MACHINE_FUZZ_H
 #define FUZZ_MACHINE_FUZZ_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "input.h"
 
 enum {
 	MACHINE_FUZZ_BYTES_MAX = 1 << 16,
 };
-
-/* Carry out what `bytes` say. False, with a line in *out_message, when something was wrong. */
-bool machine_fuzz_run(const uint8_t *bytes, size_t count, const char **out_message);
 
 #endif

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the fuzzer's bytes are read as. See fuzz.h. The first byte says as what.
+ * What the fuzzer's bytes are read as: a file of traces, in whatever form they say.
+ *
+ * A packed file's sums are put right first, so that what is behind them is reached. A raw file is
+ * given the header it would need, its first slot being the bytes.
  */
-#include "fuzz.h"
+#include "input.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -148,7 +151,7 @@ static bool columns_run(const uint8_t *bytes, size_t count, const char **out_mes
 	return packed_run(file, begin + chunk.stored_bytes, out_message);
 }
 
-bool trace_fuzz_run(const uint8_t *bytes, size_t count, const char **out_message)
+bool input_run(const uint8_t *bytes, size_t count, const char **out_message)
 {
 	if (count == 0 || count > BYTES_MAX / 2)
 		return true;

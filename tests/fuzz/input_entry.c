@@ -5,14 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fuzz.h"
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
 	const char *message = NULL;
-	if (!trace_fuzz_run(bytes, count, &message)) {
+	if (!input_run(bytes, count, &message)) {
 		fprintf(stderr, "fuzz: %s\n", message);
 		abort();
 	}
