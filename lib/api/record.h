@@ -7,7 +7,7 @@
  * paths closed, so that every call takes the long way, and that one asks whether it is recorded.
  * The call is then made again under names of its own (names/recorded), which lead to the thread's
  * real heap. record.c writes calls; record_begin.c makes the file and knows what is said once;
- * record_look.c samples what is resident and notes what code is loaded.
+ * record_look.c samples what is resident; record_code.c notes what code is loaded.
  *
  * A free is written before it takes effect and an allocation after it did, and a move in between
  * its two halves, so that in the order of their times no address is handed out twice. Only where
@@ -123,15 +123,21 @@ void record_fork_child(void);
 /* The process ends: the last sample, and the trace is complete. */
 void record_end(void);
 
-/* ---- record_look.c ---- */
+/* ---- record_code.c ---- */
 
 /* Say who writes to the stream from here on: the calling thread, `number`. */
 void record_name(struct record_stream *stream, uint32_t number);
+/* Note what code holds an address, unless that is known. Takes no lock: see os/module.h. */
+void record_module_of(struct record_stream *stream, uintptr_t address);
+
+/* ---- record_look.c ---- */
+
+/* One thread looks around at a time, at code or at pages; others need not wait for it. */
+bool record_look_begin(void);
+void record_look_finish(void);
 /* The heap tells of its pages: see pages/owners.h. */
 void record_pages(enum pages_change change, bool is_mapping, uintptr_t base, size_t bytes,
 		  uintptr_t old_base);
-/* Note what code holds an address, unless that is known. Takes no lock: see os/module.h. */
-void record_module_of(struct record_stream *stream, uintptr_t address);
 /* Note all pages that the heap has, where none were noted yet. */
 void record_memory(struct record_stream *stream);
 /* Note what is resident. */

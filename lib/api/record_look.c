@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a recorded process says of itself now and then: which pages of its heap are resident, what
- * code is loaded, who its threads are. See record.h.
+ * What a recorded process says of its memory now and then: which pages of its heap are resident,
+ * and what the heap did to them. See record.h.
  *
  * A sample is taken by the thread whose turn it is, between two calls of its own, so that for a
  * single thread it is exactly of that moment; what other threads do meanwhile blurs it by what they
@@ -11,11 +11,8 @@
  */
 #include "api/record.h"
 
-#include <string.h>
-
 #include "base/bits.h"
 #include "os/map.h"
-#include "os/module.h"
 #include "os/process.h"
 #include "os/resident.h"
 #include "os/ticks.h"
@@ -31,87 +28,15 @@ enum {
 	STEADY_SHARE = 2,  /* and that may be */
 };
 
-/* ---- threads ---- */
-
-void record_name(struct record_stream *stream, uint32_t number)
-{
-	char name[OS_THREAD_NAME_BYTES];
-	os_thread_name(name);
-	raw_thread_name(&stream->raw, number, name);
-}
-
-/* ---- code ---- */
-
-static void module_write(struct record_stream *stream, const struct record_module *known,
-			 const struct os_module *module)
-{
-	char program[OS_PATH_BYTES_MAX];
-	struct raw_module blob = {
-		.begin = known->begin,
-		.end = known->end,
-		.bias = known->bias,
-		.is_gone = module == NULL,
-	};
-	const char *path = module == NULL ? "" : module->path;
-	if (module != NULL) {
-		blob.build_id_bytes = (uint32_t)os_module_build_id(module, blob.build_id,
-								   sizeof(blob.build_id));
-		if (*path == '\0') {
-			os_program_path(program, sizeof(program));
-			path = program;
-		}
-	}
-	raw_blob(&stream->raw, RAW_BLOB_MODULE, &blob, sizeof(blob), path, strlen(path) + 1);
-}
-
-/* What lay there before is gone. False: it is known as it is. */
-static bool modules_make_way(struct record_stream *stream, const struct record_module *module)
-{
-	size_t kept = 0;
-	bool is_new = true;
-	for (size_t i = 0; i < recorder->module_count; i++) {
-		const struct record_module *known = &recorder->modules[i];
-		bool is_same = known->begin == module->begin && known->end == module->end &&
-			       known->identity == module->identity;
-		bool is_apart = known->end <= module->begin || module->end <= known->begin;
-		is_new = is_new && !is_same;
-		if (is_same || is_apart)
-			recorder->modules[kept++] = *known;
-		else
-			module_write(stream, known, NULL);
-	}
-	recorder->module_count = kept;
-	return is_new;
-}
-
-/* One thread looks at a time; others need not wait for it. */
-static bool look_begin_once(void)
+bool record_look_begin(void)
 {
 	bool expected = false;
 	return atomic_compare_exchange_strong(&recorder->is_looking, &expected, true);
 }
 
-static void look_finish(void)
+void record_look_finish(void)
 {
 	atomic_store(&recorder->is_looking, false);
-}
-
-void record_module_of(struct record_stream *stream, uintptr_t address)
-{
-	struct os_module found;
-	if (!os_module_find(address, &found))
-		return;
-	struct record_module module = {found.begin, found.end, found.bias, found.identity};
-	/* Where another thread is at it, it may come twice: whoever reads takes that for one. */
-	if (!look_begin_once()) {
-		module_write(stream, &module, &found);
-		return;
-	}
-	if (modules_make_way(stream, &module) && recorder->module_count < RECORD_MODULES_MAX) {
-		recorder->modules[recorder->module_count++] = module;
-		module_write(stream, &module, &found);
-	}
-	look_finish();
 }
 
 /* ---- pages ---- */
@@ -230,7 +155,7 @@ void record_sample(struct record_stream *stream)
 	struct record_look *look = &recorder->look;
 	/* What it costs is the processor's time, however long others had it meanwhile. */
 	uint64_t begin_ns = os_thread_ns();
-	if (!look_begin_once())
+	if (!record_look_begin())
 		return;
 	look->stream = stream;
 	look->sample = (struct raw_sample){0};
@@ -255,7 +180,7 @@ void record_sample(struct record_stream *stream)
 	uint64_t possible = size_max(atomic_load(&recorder->sample_possible_ticks), end - saved);
 	atomic_store(&recorder->sample_possible_ticks, possible + pause);
 	atomic_store(&recorder->sample_due_ticks, size_max(end + interval, possible + pause));
-	look_finish();
+	record_look_finish();
 }
 
 bool record_sample_early(struct record_stream *stream)
