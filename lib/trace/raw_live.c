@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Raw live: a source of what a process writes at this moment. See raw_live.h.
+ * Raw live: looking at what a process writes, and what became of it. See raw_live.h; reading is in
+ * raw_live_read.c.
  */
 #include "trace/raw_live.h"
 
@@ -10,77 +11,28 @@
 
 #include <allot/trace_file.h>
 
-#include "base/compiler.h"
 #include "os/ticks.h"
 #include "trace/dictionary.h"
 #include "trace/forms.h"
-#include "trace/raw_decode.h"
+#include "trace/raw_live_inside.h"
 
 enum {
-	SLOT_WORDS = RAW_SLOT_BYTES / sizeof(uint64_t),
 	HEAD_WORDS = sizeof(struct raw_slot) / sizeof(uint64_t),
 	STREAMS_MAX = 1 << 12, /* no process has more */
-	THREADS_MAX = 1 << 20,
-	/* Threads may name frames that another's records, not read yet, make known. */
-	FRAMES_AHEAD = 1 << 20,
 	/* A process with a reader has 256 slots: from here on it must not be held up, */
 	BEHIND_SLOTS = 160,
 	/* until there are so few again. */
 	ABREAST_SLOTS = 32,
 };
 
-/* A slot that a stream has not read to its end. */
-struct live_slot {
-	uint64_t order;
-	uint32_t index;
-};
-
-struct live_stream {
-	struct trace_stream stream; /* what the merge has */
-	struct live_slot *slots;    /* in order; those before `next` are done */
-	size_t next, count, capacity;
-	uint64_t first_units;       /* time of the first slot */
-	struct raw_decoder decoder;
-	uint64_t *words;            /* the slot being read; NULL: none */
-	bool is_begun, is_last_copy; /* the slot was full when it was copied */
-	uint64_t looked;            /* source->horizon when nothing was found */
-};
-
-struct raw_live {
-	struct trace_source source;
-	struct raw_slots slots;
-	struct raw_listener listener;
-	struct live_stream **streams; /* by number */
-	size_t stream_capacity;
-	uint64_t *known;              /* by slot: its order and 1, of what was found there last */
-	size_t known_count;
-	uint32_t settled;             /* without a reader: slots before it are full and known */
-	uint64_t waiting_slots;
-	uint64_t found_slots, order_end, order_first;
-	uint64_t skipped_events, spoilt_slots;
-	uint64_t heard_frames;
-	bool is_behind, is_end, is_filled;
-};
-
-static struct raw_live *live_of(const struct trace_source *source)
-{
-	return (struct raw_live *)(uintptr_t)source;
-}
-
 /* ---- what is no event --------------------------------------------------------------------- */
-
-/* Numbers of frames that are believed: a damaged one must not cost memory. */
-static uint64_t frame_limit(const struct raw_live *live)
-{
-	return live->heard_frames * 2 + FRAMES_AHEAD;
-}
 
 static bool hear_frame(void *user, uint32_t frame, uint32_t parent, uint64_t address)
 {
 	struct raw_live *live = user;
 
 	live->heard_frames++;
-	if (frame == 0 || parent >= frame || frame > frame_limit(live))
+	if (frame == 0 || parent >= frame || frame > raw_live_frame_limit(live))
 		return true;
 	return dictionary_frame_put(live->source.dictionary, frame, parent, address);
 }
@@ -88,7 +40,8 @@ static bool hear_frame(void *user, uint32_t frame, uint32_t parent, uint64_t add
 /* Threads are numbered from 0 on: what readers are told is the same number. */
 static bool thread_know(struct trace_dictionary *dictionary, uint32_t thread)
 {
-	for (uint32_t i = (uint32_t)dictionary->thread_count; i <= thread && i < THREADS_MAX; i++)
+	for (uint32_t i = (uint32_t)dictionary->thread_count;
+	     i <= thread && i < LIVE_THREADS_MAX; i++)
 		if (!dictionary_thread_add(dictionary, i))
 			return false;
 	return true;
@@ -98,7 +51,7 @@ static bool hear_thread(void *user, uint32_t thread, const char *name)
 {
 	struct raw_live *live = user;
 
-	return thread >= THREADS_MAX || (thread_know(live->source.dictionary, thread) &&
+	return thread >= LIVE_THREADS_MAX || (thread_know(live->source.dictionary, thread) &&
 	       dictionary_thread_name(live->source.dictionary, thread, name, strlen(name)));
 }
 
@@ -122,145 +75,17 @@ static bool hear_module(void *user, uint64_t time, const struct raw_module *raw,
 
 static uint64_t stream_start(const struct trace_source *source, size_t index)
 {
-	return live_of(source)->streams[index]->first_units;
+	return raw_live_of(source)->streams[index]->first_units;
 }
 
 static struct trace_stream *stream_open(struct trace_source *source, size_t index)
 {
-	return &live_of(source)->streams[index]->stream;
+	return &raw_live_of(source)->streams[index]->stream;
 }
 
 static void stream_close(struct trace_stream *of)
 {
 	(void)of; /* it may go on; the source gives it back */
-}
-
-/* The slot being read is done. */
-static void slot_leave(struct raw_live *live, struct live_stream *stream)
-{
-	if (live->slots.is_reader) {
-		raw_slots_give(&live->slots, stream->slots[stream->next].index);
-		raw_slots_announce(&live->slots);
-	}
-	stream->next++;
-	stream->is_begun = false;
-	live->waiting_slots -= live->waiting_slots > 0;
-}
-
-/* Copy what has been written to the current slot since. False: another reader emptied it. */
-static bool slot_copy(struct raw_live *live, struct live_stream *stream)
-{
-	const struct live_slot *place = &stream->slots[stream->next];
-	const struct raw_slot *slot = raw_slots_get(&live->slots, place->index);
-	struct raw_decoder *decoder = &stream->decoder;
-	/* Before the words: if it was full then, they are all there. */
-	uint32_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
-	size_t from = stream->is_begun ? decoder->next : 0;
-
-	stream->is_last_copy = state == RAW_SLOT_FULL || live->is_end;
-	raw_slot_copy(slot, stream->words, from, SLOT_WORDS);
-	atomic_thread_fence(memory_order_acquire);
-	if (atomic_load(&slot->state) == RAW_SLOT_FREE ||
-	    *(const volatile uint64_t *)&slot->order != place->order)
-		return false;
-	if (!stream->is_begun) {
-		raw_decoder_slot(decoder, (const struct raw_slot *)(const void *)stream->words,
-				 RAW_SLOT_BYTES);
-		stream->is_begun = true;
-	}
-	return true;
-}
-
-/* Is there something behind what was decoded, or may the slot be left? */
-static bool slot_has_more(const struct raw_live *live, const struct live_stream *stream)
-{
-	const struct raw_slot *slot = raw_slots_get(&live->slots,
-						    stream->slots[stream->next].index);
-	const uint64_t *words = (const uint64_t *)(const void *)slot;
-	size_t next = stream->decoder.next;
-
-	return !stream->is_begun || live->is_end ||
-	       atomic_load_explicit(&slot->state, memory_order_acquire) != RAW_SLOT_FILLING ||
-	       (stream->decoder.damage == NULL && next < SLOT_WORDS &&
-		__atomic_load_n(&words[next], __ATOMIC_ACQUIRE) != 0);
-}
-
-/* Stacks are numbers that the process has given out. */
-static void stacks_check(const struct raw_live *live, struct trace_record *records, size_t count)
-{
-	uint64_t frames = frame_limit(live);
-
-	for (size_t i = 0; i < count; i++) {
-		if (records[i].kind <= TRACE_FAIL && records[i].stack > frames)
-			records[i].stack = 0;
-		if (records[i].thread >= THREADS_MAX)
-			records[i].thread = THREADS_MAX - 1;
-	}
-}
-
-/* Of a process that must not wait: only count what is asked for and given back. */
-static size_t records_skip(struct raw_live *live, struct trace_record *records, size_t count)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (records[i].kind > TRACE_RESIZE)
-			records[kept++] = records[i];
-	live->skipped_events += count - kept;
-	return kept;
-}
-
-/* Go on in the current slot, or to the next. False: nothing is there yet. */
-static bool slot_go_on(struct raw_live *live, struct live_stream *stream)
-{
-	if (stream->next == stream->count)
-		return false;
-	if (stream->words == NULL)
-		stream->words = malloc(RAW_SLOT_BYTES);
-	if (stream->words == NULL || !slot_has_more(live, stream))
-		return false;
-	if (!slot_copy(live, stream)) {
-		live->spoilt_slots++;
-		slot_leave(live, stream);
-	}
-	return true;
-}
-
-static enum trace_status stream_read(struct trace_stream *of, struct trace_record *out,
-				     size_t *out_count)
-{
-	struct live_stream *stream = (struct live_stream *)(void *)of;
-	struct raw_live *live = live_of(of->source);
-
-	if (stream->looked == of->source->horizon && !live->is_end)
-		return TRACE_WAIT;
-	for (;;) {
-		enum trace_status status = TRACE_END;
-		if (stream->is_begun)
-			status = raw_decode(&stream->decoder, out, out_count);
-		if (status == TRACE_DAMAGED)
-			snprintf(of->source->message, TRACE_LINE_BYTES,
-				 "slot %u: %s: the rest of it is skipped",
-				 stream->slots[stream->next].index, stream->decoder.damage);
-		if (status == TRACE_OK) {
-			stacks_check(live, out, *out_count);
-			/* Known from the first block of the strategy on. */
-			of->source->dictionary->info.tag_bytes =
-				raw_slots_header(&live->slots)->tag_bytes;
-			if (unlikely(live->is_behind))
-				*out_count = records_skip(live, out, *out_count);
-			if (*out_count == 0)
-				continue;
-		}
-		if (status != TRACE_END)
-			return status;
-		if (stream->is_begun && stream->is_last_copy)
-			slot_leave(live, stream);
-		if (!slot_go_on(live, stream))
-			break;
-	}
-	stream->looked = of->source->horizon;
-	return live->is_end ? TRACE_END : TRACE_WAIT;
 }
 
 /* ---- looking ------------------------------------------------------------------------------ */
@@ -379,7 +204,7 @@ static void clock_look(struct raw_live *live)
 
 bool raw_live_step(struct trace_source *source, bool is_end)
 {
-	struct raw_live *live = live_of(source);
+	struct raw_live *live = raw_live_of(source);
 
 	/* First the time and the order, then the length: what is before them is mapped. */
 	clock_look(live);
@@ -419,12 +244,12 @@ static uint64_t slots_missed(const struct raw_live *live)
 
 bool raw_live_is_ended(const struct trace_source *source)
 {
-	return live_of(source)->is_end;
+	return raw_live_of(source)->is_end;
 }
 
 bool raw_live_has_gaps(const struct trace_source *source)
 {
-	const struct raw_live *live = live_of(source);
+	const struct raw_live *live = raw_live_of(source);
 
 	return live->skipped_events > 0 || slots_missed(live) > 0;
 }
@@ -438,7 +263,7 @@ void raw_live_state(const struct trace_source *source, struct trace_follow_state
 		[RAW_LOST_FILE] = "the file could not be reached again",
 		[RAW_LOST_READER] = "its reader fell behind and ended",
 	};
-	const struct raw_live *live = live_of(source);
+	const struct raw_live *live = raw_live_of(source);
 	const struct raw_header *header = raw_slots_header(&live->slots);
 	uint32_t lost = atomic_load(&header->lost);
 
@@ -459,7 +284,7 @@ void raw_live_state(const struct trace_source *source, struct trace_follow_state
 
 static void live_close(struct trace_source *source)
 {
-	struct raw_live *live = live_of(source);
+	struct raw_live *live = raw_live_of(source);
 
 	for (size_t i = 0; i < source->stream_count; i++) {
 		raw_decoder_finish(&live->streams[i]->decoder);
@@ -477,7 +302,7 @@ static void live_close(struct trace_source *source)
 static const struct trace_source_form live_form = {
 	.stream_start = stream_start,
 	.stream_open = stream_open,
-	.stream_read = stream_read,
+	.stream_read = raw_live_read,
 	.stream_close = stream_close,
 	.close = live_close,
 };
