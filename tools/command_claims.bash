@@ -4,7 +4,9 @@
 # folder that goes with the test. Arguments are ALLOT MEASURE; the compiler is in CC.
 
 set -u
+# shellcheck disable=SC2034 # who sources this uses them
 allot=$(realpath "$1")
+# shellcheck disable=SC2034
 measure=$(realpath "$2")
 unset LD_PRELOAD LD_LIBRARY_PATH ALLOT_CONF NO_COLOR
 work=$(mktemp -d)
