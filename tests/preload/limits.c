@@ -10,6 +10,7 @@
  * starts itself anew. Exit status 77 says on stderr what the claim needs and doesn't have.
  */
 #include "claim.h"
+#include "resident.h"
 
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -339,16 +340,6 @@ static void no_mappings_left(void)
 }
 
 /* ---- locked memory -------------------------------------------------------------------------- */
-
-static size_t resident_bytes(void)
-{
-	char text[128] = {0};
-	int file = open("/proc/self/statm", O_RDONLY);
-	ssize_t got = read(file, text, sizeof text - 1);
-	close(file);
-	char *second = got > 0 ? strchr(text, ' ') : NULL;
-	return second == NULL ? 0 : strtoul(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
-}
 
 /* As an ordinary user: root may lock all it likes. */
 static void little_locked_memory(void)

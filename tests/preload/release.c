@@ -3,6 +3,7 @@
  * Release: the functions that free, whatever the system says to it, and those that only ask or set.
  */
 #include "family.h"
+#include "resident.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -291,16 +292,6 @@ static void malloc_stats_writes_to_stderr(void)
 	ssize_t got = read(ends[0], text, sizeof text);
 	close(ends[0]);
 	CLAIM(got > 0, "malloc_stats wrote nothing to stderr");
-}
-
-static size_t resident_bytes(void)
-{
-	char text[128] = {0};
-	int file = open("/proc/self/statm", O_RDONLY);
-	ssize_t got = read(file, text, sizeof text - 1);
-	close(file);
-	char *second = got > 0 ? strchr(text, ' ') : NULL;
-	return second == NULL ? 0 : strtoul(second, NULL, 10) * page_bytes();
 }
 
 static void malloc_trim_gives_memory_back(void)

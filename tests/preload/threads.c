@@ -4,6 +4,7 @@
  * alive, and calls that come after a thread's heap has been put away.
  */
 #include "claim.h"
+#include "resident.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -16,16 +17,6 @@ extern int __cxa_thread_atexit_impl(void (*destroy)(void *object), void *object,
 extern void *__dso_handle;
 
 enum { MEBIBYTE = 1024 * 1024 };
-
-static size_t resident_bytes(void)
-{
-	char text[128] = {0};
-	int file = open("/proc/self/statm", O_RDONLY);
-	ssize_t got = read(file, text, sizeof text - 1);
-	close(file);
-	char *second = got > 0 ? strchr(text, ' ') : NULL;
-	return second == NULL ? 0 : strtoul(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
-}
 
 static void start(pthread_t *thread, void *(*body)(void *), void *argument)
 {

@@ -7,17 +7,15 @@
  * a sanitizer, which slows the judge more than the heap, it has fewer than usual.
  */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "capture.h"
-#include "choice.h"
+#include "choice_parameters.h"
 #include "long_run.h"
 #include "sanitizer.h"
 
 enum {
-	CHOICES_MAX = 256,
 	ARGUMENTS_MAX = 24,
 	SMALL_OPERATIONS = SUPPORT_IS_SANITIZED ? 8000 : 16000,
 	BIG_OPERATIONS = SUPPORT_IS_SANITIZED ? 40000 : 160000,
@@ -27,18 +25,6 @@ enum {
 	TIMEOUT_S = 120,
 	LONG_TIMEOUT_S = 3600,
 };
-
-/* ---- parameters ---- */
-
-static struct criterion_test_params every_choice(void)
-{
-	static size_t indices[CHOICES_MAX];
-	struct choice choice;
-	size_t count = 0;
-	for (; count < CHOICES_MAX && choice_get(count, &choice); count++)
-		indices[count] = count;
-	return cr_make_param_array(size_t, indices, count);
-}
 
 /* ---- a run of the driver ---- */
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "raw_trace.h"
@@ -21,6 +22,25 @@ void trace_path_make(char out_path[TRACE_PATH_BYTES], const char *end)
 	snprintf(out_path, TRACE_PATH_BYTES, "%s/allot-test-%d-%u%s",
 		 folder != NULL && folder[0] != '\0' ? folder : "/tmp", (int)getpid(), counter++,
 		 end);
+}
+
+unsigned char *trace_file_take(const char *path, size_t *out_count)
+{
+	FILE *file = fopen(path, "rb");
+	struct stat status;
+	unsigned char *bytes = NULL;
+
+	if (file != NULL && fstat(fileno(file), &status) == 0)
+		bytes = malloc((size_t)status.st_size + 1);
+	if (bytes == NULL ||
+	    fread(bytes, 1, (size_t)status.st_size, file) != (size_t)status.st_size) {
+		perror(path);
+		abort();
+	}
+	fclose(file);
+	unlink(path);
+	*out_count = (size_t)status.st_size;
+	return bytes;
 }
 
 struct trace *trace_try_bytes(const void *bytes, size_t count, char *message,

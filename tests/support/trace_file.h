@@ -17,6 +17,9 @@ enum { TRACE_PATH_BYTES = 128 };
 /* A name for a file that is not there yet; the caller removes it. */
 void trace_path_make(char out_path[TRACE_PATH_BYTES], const char *end);
 
+/* The bytes of a file, for the caller to free; it is removed. Aborts where it cannot be read. */
+unsigned char *trace_file_take(const char *path, size_t *out_count);
+
 /* The trace of a file of these bytes, which is gone from the folder already; aborts without one. */
 struct trace *trace_of_bytes(const void *bytes, size_t count);
 struct trace *trace_of_raw(const struct raw_trace *raw);

@@ -26,20 +26,6 @@ struct files {
 	size_t raw_count, packed_count;
 };
 
-static unsigned char *file_take(const char *path, size_t *out_count)
-{
-	FILE *file = fopen(path, "rb");
-	cr_assert_not_null(file);
-	fseek(file, 0, SEEK_END);
-	*out_count = (size_t)ftell(file);
-	rewind(file);
-	unsigned char *bytes = malloc(*out_count);
-	cr_assert_eq(fread(bytes, 1, *out_count, file), *out_count);
-	fclose(file);
-	unlink(path);
-	return bytes;
-}
-
 static struct files files_make(uint32_t streams, size_t events)
 {
 	struct raw_program program = {.seed = 3, .streams = streams, .event_count = events,
@@ -56,7 +42,7 @@ static struct files files_make(uint32_t streams, size_t events)
 	cr_assert(trace_pack(raw_path, path, false, &packed, message, sizeof(message)), "%s",
 		  message);
 	unlink(raw_path);
-	files.packed = file_take(path, &files.packed_count);
+	files.packed = trace_file_take(path, &files.packed_count);
 	return files;
 }
 

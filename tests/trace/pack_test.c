@@ -32,17 +32,8 @@ static unsigned char *packed_bytes(const struct raw_trace *raw, size_t *out_byte
 	trace_path_make(path, ".trace");
 	cr_assert(raw_trace_write(raw, raw_path));
 	cr_assert(trace_pack(raw_path, path, false, out, message, sizeof(message)), "%s", message);
-	FILE *file = fopen(path, "rb");
-	cr_assert_not_null(file);
-	fseek(file, 0, SEEK_END);
-	*out_bytes = (size_t)ftell(file);
-	rewind(file);
-	unsigned char *bytes = malloc(*out_bytes);
-	cr_assert_eq(fread(bytes, 1, *out_bytes, file), *out_bytes);
-	fclose(file);
 	unlink(raw_path);
-	unlink(path);
-	return bytes;
+	return trace_file_take(path, out_bytes);
 }
 
 /* All that is known beside events is the same. */

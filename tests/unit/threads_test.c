@@ -4,25 +4,14 @@
  * strategy on one arena, and on the break.
  */
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "capture.h"
-#include "choice.h"
+#include "choice_parameters.h"
 
-enum { CHOICES_MAX = 256, TIMEOUT_S = 120 };
-
-static struct criterion_test_params every_choice(void)
-{
-	static size_t indices[CHOICES_MAX];
-	struct choice choice;
-	size_t count = 0;
-	for (; count < CHOICES_MAX && choice_get(count, &choice); count++)
-		indices[count] = count;
-	return cr_make_param_array(size_t, indices, count);
-}
+enum { TIMEOUT_S = 120 };
 
 /* The first choice of each strategy. */
 static struct criterion_test_params every_strategy(void)
