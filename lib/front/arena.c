@@ -5,6 +5,7 @@
 #include "front/arena.h"
 
 #include "front/heap.h"
+#include "front/prefault.h"
 #include "pages/own_memory.h"
 
 ALLOT_START void arena_init(struct arena *arena, struct heap *heap,
@@ -21,6 +22,8 @@ ALLOT_START void arena_init(struct arena *arena, struct heap *heap,
 	arena->core->policy = config->policy;
 	arena->core->key = config->key | 1;
 	arena->core->zero_from = UINTPTR_MAX;
+	arena->prefaulted_until = UINTPTR_MAX;
+	arena->prefault_slack_bytes = config->may_prefault ? PREFAULT_BYTES_MAX : SIZE_MAX;
 	switch (config->source) {
 	case ARENA_MMAP:
 		source_mmap_init(source, config->owners, arena, unit_bytes);

@@ -46,6 +46,8 @@ struct arena {
 	_Atomic size_t limit_bytes;  /* requests from here on are not for the strategy */
 	size_t dirty_limit_bytes;    /* core->dirty_bytes above this ask for a purge */
 	struct purge_history purge;
+	uintptr_t prefaulted_until;  /* see prefault.h */
+	size_t prefault_slack_bytes; /* SIZE_MAX: no prefaults */
 	_Atomic size_t pending_count;
 	struct heap *heap;
 	struct arena *_Atomic next;  /* in the heap's list */
@@ -70,6 +72,7 @@ struct arena_config {
 	void *buffer;            /* buffer */
 	size_t buffer_bytes;
 	uint64_t key;
+	bool may_prefault;
 };
 
 /* Bytes an arena needs for itself. */

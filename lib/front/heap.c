@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "front/prefault.h"
 #include "pages/own_memory.h"
 
 enum {
@@ -51,6 +52,7 @@ static void front_begin(struct heap *heap)
 				&heap->freeze_count);
 	if (is_on && config->arena.source == ARENA_MMAP)
 		config->arena.range = &heap->front.range;
+	config->arena.may_prefault = is_on;
 }
 
 ALLOT_START bool heap_init(struct heap *heap, const struct heap_config *config, struct arena *first)
@@ -127,16 +129,23 @@ static void block_clear(void *p, size_t bytes, const struct zeros *zeros)
 	memset((char *)p + until, 0, bytes - until);
 }
 
+/* What else is known of a block that was placed. */
+struct placing {
+	struct zeros zeros;
+	struct prefault prefault;
+};
+
 /* One try in an arena that is entered. */
 static void *arena_allocate(struct heap *heap, struct arena *arena, size_t bytes, size_t align,
-			    bool may_grow, struct zeros *out_zeros)
+			    bool may_grow, struct placing *out)
 {
 	size_t mapped_before = arena->source.mapped_bytes;
 	arena->source.is_let = may_grow;
 	arena->core->placed_zero_from = UINTPTR_MAX;
 	void *p = arena->strategy->allocate(arena->state, bytes, align);
 	arena->source.is_let = false;
-	*out_zeros = core_zeros_placed(arena->core, p);
+	out->prefault = prefault_plan(arena);
+	out->zeros = core_zeros_placed(arena->core, p);
 	if (unlikely(p == NULL))
 		heap_report(heap, arena, "malloc");
 	if (arena_is_dirty(arena))
@@ -185,7 +194,7 @@ static struct arena *arena_find(struct heap *heap, struct arena *from, uintptr_t
  * grow, none is waited for that is busy for long.
  */
 static void *allocate_around(struct heap *heap, struct arena **current, size_t bytes, size_t align,
-			     bool may_grow, struct zeros *out_zeros)
+			     bool may_grow, struct placing *out)
 {
 	uintptr_t self = thread_self();
 	bool is_alone = thread_is_alone();
@@ -194,8 +203,7 @@ static void *allocate_around(struct heap *heap, struct arena **current, size_t b
 		/* The first one was asked just now. */
 		if (may_grow ? arena_enter(arena, self, is_alone) :
 			       arena != *current && arena_enter_soon(arena, self, is_alone)) {
-			void *p = arena_allocate(heap, arena, bytes, align, may_grow,
-						 out_zeros);
+			void *p = arena_allocate(heap, arena, bytes, align, may_grow, out);
 			arena_leave(arena, is_alone);
 			if (p != NULL) {
 				*current = arena;
@@ -222,13 +230,16 @@ static void *allocate_in_arena(struct heap *heap, struct arena **current, size_t
 	if (arena == NULL)
 		return NULL;
 	bool has_others = atomic_load_explicit(&heap->has_other_arenas, memory_order_relaxed);
-	void *p = arena_allocate(heap, arena, bytes, align, !has_others, out_zeros);
+	struct placing placing;
+	void *p = arena_allocate(heap, arena, bytes, align, !has_others, &placing);
 	/* lock_give() must know what lock_try() knew: a fresh arena is locked the shared way. */
 	arena_leave(arena, is_alone);
 	if (p == NULL && has_others)
-		p = allocate_around(heap, &arena, bytes, align, false, out_zeros);
+		p = allocate_around(heap, &arena, bytes, align, false, &placing);
 	if (p == NULL)
-		p = allocate_around(heap, &arena, bytes, align, true, out_zeros);
+		p = allocate_around(heap, &arena, bytes, align, true, &placing);
+	prefault_carry_out(placing.prefault);
+	*out_zeros = placing.zeros;
 	if (heap->config.watch == 0 && p != NULL)
 		*current = arena;
 	return p;

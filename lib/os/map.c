@@ -130,6 +130,12 @@ bool os_release(uintptr_t base, size_t bytes)
 	return kernel_call(SYS_madvise, (long)base, (long)bytes, MADV_DONTNEED, 0, 0, 0) == 0;
 }
 
+bool os_populate(uintptr_t base, size_t bytes)
+{
+	enum { POPULATE_WRITE = 23 }; /* MADV_POPULATE_WRITE, newer than some headers */
+	return kernel_call(SYS_madvise, (long)base, (long)bytes, POPULATE_WRITE, 0, 0, 0) == 0;
+}
+
 bool os_unmap(uintptr_t base, size_t bytes)
 {
 	return kernel_call(SYS_munmap, (long)base, (long)bytes, 0, 0, 0, 0) == 0;

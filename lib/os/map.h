@@ -48,6 +48,12 @@ bool os_decommit(uintptr_t base, size_t bytes);
 /* Drop the content of committed pages; they read as zero afterwards. False: nothing was dropped. */
 bool os_release(uintptr_t base, size_t bytes);
 
+/*
+ * Make committed pages resident, as writing to each would. False: some may not be (before Linux
+ * 5.14, or there is no memory left); nothing else has changed.
+ */
+bool os_populate(uintptr_t base, size_t bytes);
+
 /* Remove a range from the address space. False: it is still there (no room for one more area). */
 bool os_unmap(uintptr_t base, size_t bytes);
 

@@ -80,6 +80,11 @@ size_t source_release(struct page_source *source, uintptr_t begin, uintptr_t end
 	return end - begin;
 }
 
+void source_populate(uintptr_t base, size_t bytes)
+{
+	os_populate(base, bytes);
+}
+
 void source_finish(struct page_source *source)
 {
 	source->type->finish(source);

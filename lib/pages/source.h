@@ -107,6 +107,12 @@ size_t source_shrink(struct page_source *source, struct region *region, size_t b
  */
 size_t source_release(struct page_source *source, uintptr_t begin, uintptr_t end);
 
+/*
+ * Make pages that a source has handed out resident, as writing to them would; where the system
+ * cannot, the program's own accesses will. Needs no lock.
+ */
+void source_populate(uintptr_t base, size_t bytes);
+
 void source_finish(struct page_source *source);
 
 /* ---- for the kinds of source ---- */
