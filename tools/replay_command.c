@@ -74,8 +74,9 @@ const struct command command_replay = {
 		"On the model each strategy works on a heap of its own while every access to its "
 		"words, and every system call for pages, is carried out on a memory machine as "
 		"well: figures are exact for it, with bounds for nothing and everything of the "
-		"payload written. Huge pages are off there. On memory they are as the system has "
-		"them.",
+		"payload written. Huge pages are off, as while a program is recorded, for whether "
+		"a heap is given any depends on the moment; --conf huge_pages:on asks for them, on "
+		"memory.",
 		"What the program wrote to is known by the pages that samples show resident. Of "
 		"pages that an earlier block had dirtied nobody can tell whether the next wrote to "
 		"them as well: as large a share counts as written as of fresh pages under blocks "

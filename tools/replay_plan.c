@@ -35,7 +35,7 @@ static bool key_matters(const char *key, size_t length)
 {
 	static const char *const keys[] = {
 		"strategy", "front", "fit", "order", "coalesce", "source", "mmap_threshold",
-		"trim_threshold", "arenas", "realloc_zero", "purge_delay_ms",
+		"trim_threshold", "arenas", "huge_pages", "realloc_zero", "purge_delay_ms",
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -53,6 +53,7 @@ static void conf_reduce(char out[REPLAY_CONF_BYTES], const char *conf)
 	while (*conf != '\0') {
 		size_t length = strcspn(conf, ",\n"), key = strcspn(conf, ":");
 		bool is_default = (length == 8 && strncmp(conf, "front:on", 8) == 0) ||
+				  (length == 14 && strncmp(conf, "huge_pages:off", 14) == 0) ||
 				  (length == 19 && strncmp(conf, "strategy:segregated", 19) == 0);
 		if (key < length && key_matters(conf, key) && !is_default &&
 		    used + length + 2 < REPLAY_CONF_BYTES)

@@ -61,8 +61,11 @@ static bool environment_set(const struct replay_work *work, const struct replay_
 		return row->library[0] == '\0' || setenv("LD_PRELOAD", row->library, 1) == 0;
 	if (row->kind != REPLAY_ROW_ALLOT)
 		return true;
-	/* Said in full, for /etc/allot.conf may say otherwise. */
-	snprintf(conf, sizeof(conf), "strategy:%s,front:on%s%s", row->strategy,
+	/*
+	 * Said in full, for /etc/allot.conf may say otherwise. Huge pages are had or not by the
+	 * moment, and were not while the program was recorded.
+	 */
+	snprintf(conf, sizeof(conf), "strategy:%s,front:on,huge_pages:off%s%s", row->strategy,
 		 row->conf[0] != '\0' ? "," : "", row->conf);
 	return setenv("LD_PRELOAD", work->library, 1) == 0 && setenv("ALLOT_CONF", conf, 1) == 0;
 }

@@ -39,6 +39,7 @@ enum key {
 	KEY_MMAP_THRESHOLD,
 	KEY_TRIM_THRESHOLD,
 	KEY_ARENAS,
+	KEY_HUGE_PAGES,
 	KEY_CHECK,
 	KEY_ON_ERROR,
 	KEY_REALLOC_ZERO,
@@ -83,6 +84,10 @@ static const struct allot_option table[KEYS] = {
 				true},
 	[KEY_ARENAS] = {"arenas", ALLOT_OPTION_COUNT, "COUNT", ARENAS_DEFAULT_TEXT,
 			"At most this many heaps side by side, made when threads contend.", false},
+	[KEY_HUGE_PAGES] = {"huge_pages", ALLOT_OPTION_WORD, "on|off", "on",
+			    "Ask for huge pages where a heap with front:on grows beyond 16 MiB, "
+			    "and is not recorded.",
+			    false},
 	[KEY_CHECK] = {"check", ALLOT_OPTION_BOOL, "true|false", "false",
 		       "Prove every invariant of the heap after each call (very slow).", true},
 	[KEY_ON_ERROR] = {"on_error", ALLOT_OPTION_WORD, "abort|log", "abort",
@@ -126,6 +131,7 @@ void options_init(struct options *options)
 	*options = (struct options){
 		.strategy = strategies[0],
 		.has_front = true,
+		.has_huge_pages = true,
 		.arenas = ARENAS_DEFAULT,
 		.trace_depth = TRACE_DEPTH_DEFAULT,
 		.trace_interval_ms = TRACE_INTERVAL_DEFAULT_MS,
@@ -294,6 +300,9 @@ static bool set_word(struct options *options, enum key key, int index)
 		return options->has_coalesce = true;
 	case KEY_FRONT:
 		options->has_front = is_on;
+		break;
+	case KEY_HUGE_PAGES:
+		options->has_huge_pages = is_on;
 		break;
 	case KEY_SOURCE:
 		options->source = (enum option_source)index;
@@ -503,6 +512,7 @@ void options_write(const struct options *options, struct text *text)
 	write_size(text, KEY_MMAP_THRESHOLD, options->mmap_threshold_bytes);
 	write_size(text, KEY_TRIM_THRESHOLD, options->trim_threshold_bytes);
 	write_size(text, KEY_ARENAS, options->arenas);
+	write_word(text, KEY_HUGE_PAGES, options->has_huge_pages ? 0 : 1);
 }
 
 bool allot_conf_check(const char *conf, char *message, size_t message_bytes)

@@ -22,6 +22,7 @@ struct options {
 	struct strategy_policy policy;
 	bool has_fit, has_order, has_coalesce; /* were they chosen? */
 	bool has_front;
+	bool has_huge_pages;
 	enum option_source source;
 	size_t mmap_threshold_bytes; /* 0: dynamic */
 	size_t trim_threshold_bytes; /* 0: the built-in one */

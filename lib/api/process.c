@@ -169,6 +169,9 @@ static void prepare(void)
 {
 	const struct options *options = &process.options;
 	configure();
+	/* Whether there are any depends on the moment; a replay is to find what was recorded. */
+	if (options->trace[0] != '\0')
+		process.options.has_huge_pages = false;
 	process.break_at_start = os_break();
 	if (string_equal(options->stats, "stderr"))
 		process.error_file = os_error_keep();
@@ -189,6 +192,7 @@ static void prepare(void)
 		.trim_threshold_bytes = options->trim_threshold_bytes,
 		.watch = watch,
 		.has_front = options->has_front,
+		.has_huge_pages = options->has_huge_pages,
 		.report = report,
 		.moved = options->trace[0] != '\0' ? record_moved : NULL,
 		.pages_changed = options->trace[0] != '\0' ? record_pages : NULL,

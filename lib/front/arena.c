@@ -23,7 +23,7 @@ ALLOT_START void arena_init(struct arena *arena, struct heap *heap,
 	arena->core->key = config->key | 1;
 	arena->core->zero_from = UINTPTR_MAX;
 	arena->prefaulted_until = UINTPTR_MAX;
-	arena->prefault_slack_bytes = config->may_prefault ? PREFAULT_BYTES_MAX : SIZE_MAX;
+	arena->prefault_slack_bytes = config->may_prefault ? PREFAULT_SLACK_BYTES : SIZE_MAX;
 	switch (config->source) {
 	case ARENA_MMAP:
 		source_mmap_init(source, config->owners, arena, unit_bytes);
@@ -38,6 +38,7 @@ ALLOT_START void arena_init(struct arena *arena, struct heap *heap,
 		break;
 	}
 	source->has_others = &heap->has_other_arenas;
+	source->huge_from_bytes = config->huge_from_bytes;
 	strategy->init(arena->state);
 }
 

@@ -73,6 +73,7 @@ struct arena_config {
 	size_t buffer_bytes;
 	uint64_t key;
 	bool may_prefault;
+	size_t huge_from_bytes;  /* see source.h; 0: never */
 };
 
 /* Bytes an arena needs for itself. */

@@ -15,6 +15,7 @@ enum {
 	MAPPINGS_HABIT = 16,                 /* after so many freed it rises at once */
 	TRIM_THRESHOLD_BYTES = 256 << 10,
 	KEEP_BYTES = 64 << 10,               /* left at the end of an arena by a purge */
+	HUGE_FROM_BYTES = 16 << 20,          /* of an arena */
 };
 
 /* ---- life ---- */
@@ -53,6 +54,7 @@ static void front_begin(struct heap *heap)
 	if (is_on && config->arena.source == ARENA_MMAP)
 		config->arena.range = &heap->front.range;
 	config->arena.may_prefault = is_on;
+	config->arena.huge_from_bytes = is_on && config->has_huge_pages ? HUGE_FROM_BYTES : 0;
 }
 
 ALLOT_START bool heap_init(struct heap *heap, const struct heap_config *config, struct arena *first)

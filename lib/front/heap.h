@@ -72,6 +72,7 @@ struct heap_config {
 	size_t trim_threshold_bytes; /* 0: the built-in one */
 	unsigned watch;              /* enum heap_watch */
 	bool has_front;              /* small objects in slabs, by thread */
+	bool has_huge_pages;         /* wanted, if it has a front end and grows large */
 	/*
 	 * Called with the arena locked, so it must not call into the heap; when it returns, the
 	 * faulty call has no effect.

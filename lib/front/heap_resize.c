@@ -107,6 +107,17 @@ static void *resize_by_copy(struct heap *heap, struct heap_caller *caller, void 
 	return moved;
 }
 
+/*
+ * Is a mapping that grows to `bytes` to have huge pages? It is full, or why should it grow; so the
+ * last one, touched in part, is a fourth of it at most.
+ */
+static bool resize_is_for_huge(const struct heap *heap, size_t mapped_bytes, size_t bytes)
+{
+	enum { GROWN_HUGE_BYTES_MIN = 8 << 20 };
+	return mapped_bytes >= GROWN_HUGE_BYTES_MIN && bytes > mapped_bytes &&
+	       heap->front.is_on && heap->config.has_huge_pages;
+}
+
 /* A mapping, or nothing of ours; *out_old is the block before. */
 static enum resize_result resize_outside(struct heap *heap, void *p, size_t bytes,
 					 struct block_info *out_old, void **out_resized)
@@ -118,6 +129,8 @@ static enum resize_result resize_outside(struct heap *heap, void *p, size_t byte
 	}
 	heap_mapping_read(&mapping, out_old);
 	*out_resized = resize_mapping(heap, p, bytes);
+	if (*out_resized != NULL && resize_is_for_huge(heap, mapping.mapped_bytes, bytes))
+		mapping_want_huge(&heap->owners, *out_resized, bytes);
 	return *out_resized != NULL ? RESIZE_DONE : RESIZE_MUST_MOVE;
 }
 

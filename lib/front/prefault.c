@@ -12,7 +12,7 @@ enum {
 ALLOT_OUTLINE struct prefault prefault_plan_next(struct arena *arena)
 {
 	const struct strategy_core *core = arena->core;
-	const struct page_source *source = &arena->source;
+	struct page_source *source = &arena->source;
 	size_t used_bytes = size_minus(source->mapped_bytes, core->idle_bytes);
 	size_t window_bytes = size_min(used_bytes / PREFAULT_SHARE, PREFAULT_BYTES_MAX);
 	uintptr_t from = core->placed_zero_from;
@@ -20,6 +20,10 @@ ALLOT_OUTLINE struct prefault prefault_plan_next(struct arena *arena)
 	arena->prefaulted_until = until;
 	if (window_bytes < PREFAULT_BYTES_MIN || from >= until || until - from > window_bytes)
 		return (struct prefault){0};
+	if (source->huge_from_bytes != 0 && source->huge_from != 0 && until > source->huge_from) {
+		arena->prefaulted_until = align_up(until, HUGE_PAGE_BYTES);
+		return (struct prefault){0};
+	}
 	/* What lies before `from` in its page was written. */
 	uintptr_t begin = align_up(from, source->page_bytes);
 	uintptr_t end = size_min(until + window_bytes, source->last->base + source->last->bytes);
@@ -27,5 +31,5 @@ ALLOT_OUTLINE struct prefault prefault_plan_next(struct arena *arena)
 	if (begin >= end)
 		return (struct prefault){0};
 	arena->prefaulted_until = end;
-	return (struct prefault){begin, end - begin};
+	return (struct prefault){source, begin, end - begin};
 }

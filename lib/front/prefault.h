@@ -8,7 +8,7 @@
  * be placed behind it. Pages are made resident from there on: a 128th of what is in use, 128 KiB at
  * most, so that little is in vain when the heap does not grow any further; nothing before that is
  * eight pages; and nothing for a block that is larger than that, of which the program may touch
- * what it likes.
+ * what it likes. Huge pages (pages/source.h) are resident already.
  *
  * The plan is made under the arena's lock, and carried out when it is left.
  */
@@ -17,10 +17,15 @@
 
 #include "front/arena.h"
 
-enum { PREFAULT_BYTES_MAX = 128 << 10 };
+enum {
+	PREFAULT_BYTES_MAX = 128 << 10,
+	/* As much as may be ahead at most. */
+	PREFAULT_SLACK_BYTES = HUGE_PAGE_BYTES,
+};
 
-/* Pages to be made resident; none if `bytes` is 0. */
+/* Pages of a source to be made resident; none if `bytes` is 0. */
 struct prefault {
+	struct page_source *source;
 	uintptr_t begin;
 	size_t bytes;
 };
@@ -42,7 +47,7 @@ ALLOT_INLINE struct prefault prefault_plan(struct arena *arena)
 ALLOT_INLINE void prefault_carry_out(struct prefault plan)
 {
 	if (unlikely(plan.bytes != 0))
-		source_populate(plan.begin, plan.bytes);
+		source_populate(plan.source, plan.begin, plan.bytes);
 }
 
 #endif

@@ -136,6 +136,12 @@ bool os_populate(uintptr_t base, size_t bytes)
 	return kernel_call(SYS_madvise, (long)base, (long)bytes, POPULATE_WRITE, 0, 0, 0) == 0;
 }
 
+bool os_advise_huge(uintptr_t base, size_t bytes, bool is_wanted)
+{
+	return kernel_call(SYS_madvise, (long)base, (long)bytes,
+			   is_wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE, 0, 0, 0) == 0;
+}
+
 bool os_unmap(uintptr_t base, size_t bytes)
 {
 	return kernel_call(SYS_munmap, (long)base, (long)bytes, 0, 0, 0, 0) == 0;

@@ -54,6 +54,12 @@ bool os_release(uintptr_t base, size_t bytes);
  */
 bool os_populate(uintptr_t base, size_t bytes);
 
+/*
+ * Ask for huge pages where none was touched yet, or, not wanted, that the kernel makes none of what
+ * is there. False: it has none to give. What is resident stays as it is.
+ */
+bool os_advise_huge(uintptr_t base, size_t bytes, bool is_wanted);
+
 /* Remove a range from the address space. False: it is still there (no room for one more area). */
 bool os_unmap(uintptr_t base, size_t bytes);
 

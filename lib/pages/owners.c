@@ -255,6 +255,13 @@ void *mapping_resize(struct owners *owners, void *p, size_t bytes, bool may_move
 	return mapping_publish(owners, mapping.base, mapping.requested_bytes), NULL;
 }
 
+void mapping_want_huge(struct owners *owners, void *p, size_t bytes)
+{
+	/* All of it: the kernel moves no mapping of which parts differ. */
+	count_call(owners);
+	os_advise_huge((uintptr_t)p, mapping_extent(owners, bytes), true);
+}
+
 struct idle_retry {
 	struct owners *owners;
 	size_t bytes;

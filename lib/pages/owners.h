@@ -128,6 +128,9 @@ bool mapping_free(struct owners *owners, void *p);
  */
 void *mapping_resize(struct owners *owners, void *p, size_t bytes, bool may_move);
 
+/* Ask the kernel for huge pages in a live mapping of `bytes` at `p`, where it has none yet. */
+void mapping_want_huge(struct owners *owners, void *p, size_t bytes);
+
 /* Try again to unmap what could not be unmapped when freed. Returns bytes given back. */
 size_t mapping_retry_idle(struct owners *owners);
 

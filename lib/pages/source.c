@@ -9,6 +9,8 @@
 #include "base/bits.h"
 #include "base/compiler.h"
 #include "os/map.h"
+#include "os/thread.h"
+#include "os/ticks.h"
 
 enum {
 	/*
@@ -27,6 +29,8 @@ enum {
 	GROW_SHARE = 16,
 	GROW_BYTES_MAX = 16 << 20,
 	REGION_PAGE_BYTES = 4096,
+	/* Huge pages are for growth by less than this: of a large block little may be touched. */
+	HUGE_ASK_BYTES_END = GROW_BYTES_MIN,
 };
 
 struct region region_none;
@@ -41,6 +45,7 @@ ALLOT_START void source_init(struct page_source *source, const struct page_sourc
 		.unit_bytes = unit_bytes,
 		.page_bytes = owners->page_bytes,
 		.home = &region_none,
+		.is_alone = &__libc_single_threaded,
 	};
 }
 
@@ -67,6 +72,59 @@ size_t source_shrink(struct page_source *source, struct region *region, size_t b
 	return bytes;
 }
 
+/* ---- huge pages ---- */
+
+/* What was to be had of huge pages stays; no more are wanted where the source is now. */
+static void huge_end(struct page_source *source)
+{
+	const struct region *region = source->last;
+	uintptr_t begin = source->huge_from;
+	if (begin == 0)
+		return;
+	source->huge_from = 0;
+	/* It may have been cut. */
+	if (begin >= region->base + region->bytes)
+		return;
+	source->calls++;
+	os_advise_huge(begin, region->base + region->bytes - begin, false);
+}
+
+/* A mean of figures, of which the newest counts for one in `share`; 0: there was none before. */
+static uint32_t mean_with(uint32_t mean, uint32_t newest, uint32_t share)
+{
+	return mean == 0 ? newest : mean - mean / share + newest / share;
+}
+
+/* Is a source that needs `bytes` more to grow by a huge page? */
+static bool huge_is_due(const struct page_source *source, size_t bytes)
+{
+	return source->huge_from_bytes != 0 && source->mapped_bytes >= source->huge_from_bytes &&
+	       bytes < HUGE_ASK_BYTES_END && *source->is_alone != 0 &&
+	       atomic_load_explicit(&source->page_ns, memory_order_relaxed) != 0;
+}
+
+/* What was committed just now ends with a huge page, unless it is shorter: have it. */
+static void huge_begin(struct page_source *source, uintptr_t base, size_t bytes)
+{
+	uintptr_t begin = base + bytes - HUGE_PAGE_BYTES;
+	if (bytes < HUGE_PAGE_BYTES)
+		return;
+	source->calls += 2;
+	uint64_t before_ns = os_clock_ns();
+	bool is_had = os_advise_huge(begin, HUGE_PAGE_BYTES, true) &&
+		      os_populate(begin, HUGE_PAGE_BYTES);
+	size_t page_count = HUGE_PAGE_BYTES / source->page_bytes;
+	uint64_t page_ns = (os_clock_ns() - before_ns) / page_count;
+	source->huge_page_ns = mean_with(source->huge_page_ns, (uint32_t)page_ns, 4);
+	if (source->huge_from == 0)
+		source->huge_from = begin;
+	if (!is_had || source->huge_page_ns >
+			       atomic_load_explicit(&source->page_ns, memory_order_relaxed))
+		source->huge_from_bytes = 0;
+}
+
+/* ---- giving back ---- */
+
 size_t source_release(struct page_source *source, uintptr_t begin, uintptr_t end)
 {
 	begin = align_up(begin, source->page_bytes);
@@ -76,13 +134,20 @@ size_t source_release(struct page_source *source, uintptr_t begin, uintptr_t end
 	source->calls++;
 	if (!source->type->release(source, begin, end - begin))
 		return 0;
+	huge_end(source);
 	owners_tell(source->owners, PAGES_RELEASED, false, begin, end - begin, 0);
 	return end - begin;
 }
 
-void source_populate(uintptr_t base, size_t bytes)
+void source_populate(struct page_source *source, uintptr_t base, size_t bytes)
 {
-	os_populate(base, bytes);
+	uint64_t before_ns = os_clock_ns();
+	if (!os_populate(base, bytes))
+		return;
+	uint64_t new_ns = (os_clock_ns() - before_ns) / (bytes / source->page_bytes);
+	uint32_t old_ns = atomic_load_explicit(&source->page_ns, memory_order_relaxed);
+	atomic_store_explicit(&source->page_ns, mean_with(old_ns, (uint32_t)new_ns, 8),
+			      memory_order_relaxed);
 }
 
 void source_finish(struct page_source *source)
@@ -194,6 +259,7 @@ static uintptr_t reserve(struct page_source *source, size_t wanted, size_t neede
 bool source_region_map(struct page_source *source, size_t bytes, struct span *out_span)
 {
 	size_t reserved_bytes;
+	huge_end(source);
 	uintptr_t base = reserve(source, reserve_bytes(source, bytes), bytes, &reserved_bytes);
 	if (base == 0)
 		return false;
@@ -219,7 +285,11 @@ bool source_region_extend(struct page_source *source, struct region *region, siz
 	uintptr_t base = region->base + region->bytes;
 	if (room < bytes)
 		return false;
-	size_t more = size_min(grow_bytes(source, bytes), room);
+	bool is_huge = huge_is_due(source, bytes);
+	size_t more = grow_bytes(source, bytes);
+	if (is_huge)
+		more = align_up(base + bytes, HUGE_PAGE_BYTES) - base;
+	more = size_min(more, room);
 	source->calls++;
 	if (!os_commit(base, more)) {
 		more = bytes;
@@ -231,6 +301,8 @@ bool source_region_extend(struct page_source *source, struct region *region, siz
 		return false;
 	}
 	source_region_resized(source, region, region->bytes + more);
+	if (is_huge)
+		huge_begin(source, base, more);
 	*out_span = (struct span){.base = base, .bytes = more, .region = region};
 	return true;
 }

@@ -7,6 +7,15 @@
  * something stands in the way (the program moved the break itself, the range is used up, the
  * address space is limited) the next one starts elsewhere, and a strategy must cope with several.
  *
+ * Huge pages. A source that has grown to `huge_from_bytes`, and grows for small blocks, commits a
+ * huge page at a time, asks the kernel for it and touches it: a fault instead of 512, and fewer
+ * misses of the TLB. It may cost a page that is used in part, the last. Whether it gains anything
+ * is measured each time, against what pages cost some at a time; if not, there are no more. (In a
+ * virtual machine that tells its host of free memory, free huge pages are what the host has taken
+ * back.) Only while the process has one thread: others would find the heap locked for that long.
+ * When pages inside are dropped the wish is taken back for all there is, or the kernel's khugepaged
+ * would fill the holes again.
+ *
  * A source belongs to one heap and is called under that heap's lock. It knows nothing of blocks.
  * Memory it hands out reads as zero. Every address it owns is entered in `owners`.
  */
@@ -43,7 +52,7 @@ struct page_source_type {
 	void (*finish)(struct page_source *source);
 };
 
-enum { REGIONS_INLINE = 4 };
+enum { REGIONS_INLINE = 4, HUGE_PAGE_BYTES = 2 << 20 };
 
 /* A region without an address, for whoever has none. */
 extern struct region region_none;
@@ -70,6 +79,11 @@ struct page_source {
 	bool is_let;
 	size_t mapped_bytes;     /* over all regions */
 	size_t mapped_bytes_peak;
+	size_t huge_from_bytes;  /* mapped, from where on huge pages are asked for; 0: never */
+	uintptr_t huge_from;     /* in the newest region they were asked for from here on; 0: not */
+	_Atomic uint32_t page_ns; /* to make a page resident, of some at once; 0: not known */
+	uint32_t huge_page_ns;    /* the same of a huge page's 512 */
+	const char *is_alone;     /* 0 there: the process has threads. The C library's own flag */
 	uint64_t calls;          /* to the system */
 	/* Where struct region come from: four here, more from a mapped page. */
 	struct region inline_regions[REGIONS_INLINE];
@@ -111,7 +125,7 @@ size_t source_release(struct page_source *source, uintptr_t begin, uintptr_t end
  * Make pages that a source has handed out resident, as writing to them would; where the system
  * cannot, the program's own accesses will. Needs no lock.
  */
-void source_populate(uintptr_t base, size_t bytes);
+void source_populate(struct page_source *source, uintptr_t base, size_t bytes);
 
 void source_finish(struct page_source *source);
 

@@ -99,7 +99,7 @@ Test(options, right_words_cost_no_line)
 		"strategy:implicit,fit:next,coalesce:deferred", "arenas:2",
 		"strategy:explicit,fit:best,order:address,coalesce:deferred",
 		"mmap_threshold:64k,trim_threshold:1m", "check:true", "realloc_zero:alloc",
-		"abort_conf:true,source:sbrk,on_error:log",
+		"abort_conf:true,source:sbrk,on_error:log", "huge_pages:off",
 	};
 	for (size_t i = 0; i < sizeof confs / sizeof confs[0]; i++) {
 		struct outcome outcome = run_plain(confs[i]);
@@ -115,8 +115,8 @@ Test(options, help_prints_every_key)
 {
 	static const char *const keys[] = {
 		"strategy", "front", "fit", "order", "coalesce", "source", "mmap_threshold",
-		"trim_threshold", "arenas", "check", "on_error", "realloc_zero", "stats",
-		"stats_format", "abort_conf", "help",
+		"trim_threshold", "arenas", "huge_pages", "check", "on_error", "realloc_zero",
+		"stats", "stats_format", "abort_conf", "help",
 	};
 	struct outcome outcome = run_plain("help:true");
 	cr_expect(outcome_exited(&outcome, 0), "%s", outcome_text(&outcome));
