@@ -160,6 +160,10 @@ static void cards_write(const struct screen *screen)
 			 report_metric_text(value, sizeof(value), &card->metric),
 			 card->metric.is_known ? card->metric.label : "",
 			 card->note[0] != '\0' ? ", " : "", card->note);
+		/* What does not fit is left out by clauses. */
+		for (char *comma; strlen(text) > (size_t)(screen->columns - width) &&
+				  (comma = strrchr(text, ',')) != NULL;)
+			*comma = '\0';
 		printf("%-*.*s%s", i % 2 == 0 ? width : 0, screen->columns - width, text,
 		       i % 2 == 0 && i + 1 < count ? " " : "\n");
 	}

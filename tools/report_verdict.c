@@ -19,6 +19,8 @@ enum {
 
 /* Waste below this share of the heap is none worth a word. */
 static const double waste_share_least = 0.10;
+/* And a strategy that is leaner by less: for noise. */
+static const double leaner_share_least = 0.01;
 
 void report_spark_make(const struct report *report, size_t offset, uint64_t *out, size_t count)
 {
@@ -104,8 +106,11 @@ static void best_card(const struct report *report, struct report_card *card)
 	card->metric.value = least;
 	card->metric.is_known = true;
 	card->metric.label = "estimate";
-	if (report_what_if_extremes(report->what_if, "peak_rss_bytes", &recorded, &least) &&
-	    recorded > 0)
+	bool has_recorded = report_what_if_extremes(report->what_if, "peak_rss_bytes", &recorded,
+						    &least) && recorded > 0;
+	if (has_recorded && least > recorded * (1 - leaner_share_least))
+		snprintf(card->note, sizeof(card->note), "none is leaner by 1 %%");
+	else if (has_recorded)
 		snprintf(card->note, sizeof(card->note), "%.64s, %+.1f %%", row.name,
 			 100 * (least - recorded) / recorded);
 	else
