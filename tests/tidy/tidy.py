@@ -15,8 +15,7 @@ import sys
 
 COLUMNS_MAX = 100
 TAB_COLUMNS = 8
-TOP_LEVEL = {"README.md", "meson.build", "meson_options.txt", "LICENSE",
-             "include", "lib", "tools", "bench", "tests"}
+TOP_LEVEL = {"README.md", "meson.build", "LICENSE", "include", "lib", "tools", "bench", "tests"}
 SOURCE_FOLDERS = ("include", "lib", "tools", "bench", "tests")
 C_SUFFIXES = {".c", ".h", ".cc"}
 TEXT_SUFFIXES = C_SUFFIXES | {".py", ".sh", ".bash", ".def", ".build", ".js", ".css", ""}
